@@ -1,0 +1,1 @@
+"""Verifiable inference: prove that an output is what a committed model computes."""

@@ -1,0 +1,1 @@
+"""How a statement is proven: one package a backend, reached only through `registry`."""

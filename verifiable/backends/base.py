@@ -1,0 +1,191 @@
+"""What a backend is: the one interface behind which every kind of evidence lives.
+
+A backend proves statements about integer programs. It never sees a float model, never quantises,
+and gets the witness (the executor's trace) ready made. Proving may use native code, child
+processes and caches; judging is pure: no clock, no network, no randomness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol, runtime_checkable
+
+from verifiable.progress import Cancellation, Progress, silent
+from verifiable.program.execute import Trace
+from verifiable.program.program import IntArray, Program
+from verifiable.statement.commitment import ProgramCommitment
+from verifiable.statement.policy import Policy
+from verifiable.statement.proof import Proof
+from verifiable.statement.statement import Statement
+from verifiable.statement.verdict import Check
+
+__all__ = [
+    "Backend",
+    "Estimate",
+    "Evidence",
+    "Judgement",
+    "Key",
+    "KeyOrigin",
+    "NodeSupport",
+    "Options",
+    "Setup",
+]
+
+KeyOrigin = str
+"""Who derived a key from the program: `verifier`, `lock` or `registry` (check KEY-1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSupport:
+    """Whether a backend can prove one node of a program."""
+
+    node: int
+    supported: bool
+    why: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a backend expects to need, before any work starts. None: unknown for this backend.
+
+    Measured constants are scaled by the size of the program; treat as an order of magnitude.
+    """
+
+    setup_s: float | None
+    prove_s: float | None
+    verify_s: float | None
+    memory_bytes: int | None
+    proof_bytes: int | None
+    key_bytes: int | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to set up and prove; a backend refuses options that it does not know.
+
+    Attributes:
+        cache_dir: folder of content-addressed keys.
+        visibility: `public`, or `hashed` where the backend offers it.
+        time_limit_s: per phase; None for no limit.
+        settings: the backend's own options by name (documented by each backend).
+    """
+
+    cache_dir: Path
+    visibility: str = "public"
+    time_limit_s: float | None = None
+    settings: Mapping[str, str | bool] = field(default_factory=lambda: MappingProxyType({}))
+    progress: Progress = silent
+    cancel: Cancellation = field(default_factory=Cancellation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """The verification key of (program, backend) as a lock or a registry pins it.
+
+    Attributes:
+        backend: backend id.
+        digest: keccak-256 over the fields, as the backend's format page defines it.
+        fields: what the digest covers, readable (hex digests, versions).
+    """
+
+    backend: str
+    digest: bytes
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """The result of a backend's setup: a key, and where the prover finds its material."""
+
+    key: Key
+    setup_s: float
+    cached: bool
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What proving gives: the proof file's backend-specific part and its measurements."""
+
+    payload: bytes
+    prove_s: float
+    peak_rss_mib: float
+    phases_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A backend's part of a verdict.
+
+    Attributes:
+        checks: all of this backend's checks, in order; a missing one counts as failed.
+        establishes, does_not_establish, reveals: sentences for the verdict.
+    """
+
+    checks: tuple[Check, ...]
+    establishes: tuple[str, ...] = ()
+    does_not_establish: tuple[str, ...] = ()
+    reveals: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One way to prove a statement."""
+
+    id: str
+    version: str
+
+    def support(self, program: Program) -> tuple[NodeSupport, ...]:
+        """One entry per node that is not supported, and why. Empty: the program can be proven."""
+
+    def estimate(self, program: Program) -> Estimate:
+        """Time, memory and sizes, without doing the work."""
+
+    def setup(self, program: Program, options: Options) -> Setup:
+        """Derive the keys of a program, or find them in the cache.
+
+        Raises:
+            UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
+        """
+
+    def prove(
+        self, program: Program, trace: Trace, statement: Statement, setup: Setup, options: Options
+    ) -> Evidence:
+        """Prove a statement; the evidence has passed this backend's own verification.
+
+        Raises:
+            ProvingError, ResourceLimit, MissingDependency, Cancelled.
+        """
+
+    def judge(
+        self,
+        proof: Proof,
+        commitment: ProgramCommitment,
+        inputs: Sequence[IntArray] | None,
+        outputs: Sequence[IntArray] | None,
+        key: Key | None,
+        policy: Policy,
+    ) -> Judgement:
+        """Check a proof's payload against its statement, whose header has been checked already.
+
+        Args:
+            inputs, outputs: the values behind the statement's roots (already checked against
+                them), or None where the verifier does not hold them.
+            key: the key that the verifier trusts for this program, or None if it has none.
+
+        Raises:
+            MalformedProof: the payload cannot be decoded.
+            MissingDependency: the package that this backend verifies with is not installed.
+        """
+
+    def decode_key(self, fields: Mapping[str, str]) -> Key:
+        """Rebuild a key from the fields of a lock.
+
+        Raises:
+            MalformedFile: a field is missing, unknown or not canonical.
+        """

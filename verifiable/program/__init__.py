@@ -1,0 +1,1 @@
+"""What is computed: operators, quantisation, lowering, range analysis, execution."""

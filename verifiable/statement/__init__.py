@@ -1,0 +1,1 @@
+"""What is claimed: commitments, statements, proofs, policies and verdicts."""
