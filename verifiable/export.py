@@ -7,7 +7,6 @@ stack traces in the file, so that equal weights give equal bytes.
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ import onnx
 import onnxruntime as ort
 
 from verifiable.errors import MissingDependency, Problem, UnsupportedModel
-from verifiable.files import write_bytes
+from verifiable.files import atomic_path
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +28,9 @@ __all__ = ["export_torch"]
 
 BATCH_AXIS_NAME = "batch"
 STANDARD_DOMAINS = ("", "ai.onnx")
-# float32 kernels of torch and onnxruntime differ by rounding only; a wrong export differs by far more
+OPSETS = range(9, 21)  # from the oldest that `compile` reads to the newest that torch traces to
+PROTOBUF_LIMIT_BYTES = 2**31 - 1
+# kernels of torch and onnxruntime differ by rounding only; a wrong export differs by far more
 RELATIVE_TOLERANCE = 1e-3
 
 
@@ -66,7 +67,7 @@ def export_torch(
         input_names: name of each input, in the order of `example`. These are the array names that
             the `.npz` files for calibration and proving must use.
         output_names: name of each output, in the order in which the module returns them.
-        opset: version of the standard ONNX operator set.
+        opset: version of the standard ONNX operator set, 9 to 20.
         dynamic_batch: name the first axis of every input and output "batch" and leave its length
             open, instead of fixing it to the example's. `compile` fixes it to 1.
 
@@ -76,57 +77,10 @@ def export_torch(
     Raises:
         MissingDependency: torch is not installed.
         UnsupportedModel: the module fails on the example, holds an operation without a standard
-            ONNX operator, or names and tensors do not match; all reasons at once where possible.
+            ONNX operator or more weights than one file can, or names and tensors do not match;
+            all reasons at once where possible.
         ResourceLimit: the file cannot be written.
     """
-    torch = _import_torch()
-    where = type(module).__name__
-    inputs = (example,) if isinstance(example, torch.Tensor) else tuple(example)
-    problems = _name_problems(input_names, output_names, len(inputs))
-    if not isinstance(module, torch.nn.Module):
-        problems.append(_problem("not-a-torch-module", "the model is not a torch.nn.Module"))
-    for position, tensor in enumerate(inputs):
-        if not isinstance(tensor, torch.Tensor):
-            problems.append(_problem("not-a-tensor", f"example {position} is not a torch.Tensor"))
-        elif dynamic_batch and tensor.dim() == 0:
-            problems.append(_problem("no-batch-axis", f"example {position} has no axis"))
-    if problems:
-        raise UnsupportedModel(problems, where=where)
-
-    with _eval_mode(module), torch.no_grad():
-        outputs = _run_module(module, inputs, len(output_names), where)
-        dynamic_axes = {
-            name: {0: BATCH_AXIS_NAME}
-            for name, tensor in zip((*input_names, *output_names), (*inputs, *outputs), strict=True)
-            if dynamic_batch and tensor.dim() > 0
-        }
-        buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            # the reason for this exporter is given at the top of the module
-            warnings.filterwarnings(
-                "ignore", message=".*legacy TorchScript-based", category=DeprecationWarning
-            )
-            try:
-                torch.onnx.export(
-                    module,
-                    inputs,
-                    buffer,
-                    input_names=list(input_names),
-                    output_names=list(output_names),
-                    opset_version=opset,
-                    dynamic_axes=dynamic_axes,
-                    dynamo=False,
-                )
-            except Exception as cause:  # the exporter runs the module's code: any type may come
-                _refuse("torch-export-failed", "torch cannot express it in ONNX", where, cause)
-
-    data = _checked(buffer.getvalue(), where)
-    _compare(data, dict(zip(input_names, inputs, strict=True)), outputs, where)
-    write_bytes(path, data)
-    return Path(path)
-
-
-def _import_torch():  # type: ignore[no-untyped-def]  # a module; untyped where torch is absent
     try:
         import torch
     except ImportError as cause:
@@ -135,7 +89,54 @@ def _import_torch():  # type: ignore[no-untyped-def]  # a module; untyped where 
             why=str(cause),
             hint="install it with: pip install 'verifiable[torch]'",
         ) from cause
-    return torch
+    where = type(module).__name__
+    inputs = (example,) if isinstance(example, torch.Tensor) else tuple(example)
+    problems = _name_problems(input_names, output_names, len(inputs))
+    if opset not in OPSETS:
+        problems.append(
+            _problem("opset", f"opset {opset} is not one of {OPSETS[0]} to {OPSETS[-1]}")
+        )
+    if not isinstance(module, torch.nn.Module):
+        problems.append(_problem("not-a-torch-module", "the model is not a torch.nn.Module"))
+    elif _weight_bytes(module) > PROTOBUF_LIMIT_BYTES:
+        problems.append(_problem("too-large", "the weights do not fit in one ONNX file of 2 GiB"))
+    for position, tensor in enumerate(inputs):
+        if not isinstance(tensor, torch.Tensor):
+            problems.append(_problem("not-a-tensor", f"example {position} is not a torch.Tensor"))
+        elif dynamic_batch and tensor.dim() == 0:
+            problems.append(_problem("no-batch-axis", f"example {position} has no axis"))
+    if problems:
+        raise UnsupportedModel(problems, where=where)
+
+    with atomic_path(path) as temporary, _eval_mode(module), torch.no_grad():
+        outputs = _run_module(module, inputs, len(output_names), where)
+        dynamic_axes = {
+            name: {0: BATCH_AXIS_NAME}
+            for name, tensor in zip((*input_names, *output_names), (*inputs, *outputs), strict=True)
+            if dynamic_batch and tensor.dim() > 0
+        }
+        with warnings.catch_warnings():
+            # that this exporter is the older one; the reason for it is at the top of this module
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                torch.onnx.export(
+                    module,
+                    inputs,
+                    temporary,
+                    input_names=list(input_names),
+                    output_names=list(output_names),
+                    opset_version=opset,
+                    dynamic_axes=dynamic_axes,
+                    dynamo=False,
+                )
+            except OSError:
+                raise
+            except Exception as cause:  # it runs the module's code: any type
+                _refuse("torch-export-failed", "torch cannot express it in ONNX", where, cause)
+        data = _checked(temporary.read_bytes(), where)
+        _compare(data, dict(zip(input_names, inputs, strict=True)), outputs, where)
+        temporary.write_bytes(data)
+    return Path(path)
 
 
 def _problem(code: str, what: str, hint: str = "") -> Problem:
@@ -165,6 +166,14 @@ def _name_problems(
             _problem("ambiguous-names", "the names of inputs and outputs are empty or not unique")
         )
     return problems
+
+
+def _weight_bytes(module: torch.nn.Module) -> int:
+    return sum(
+        tensor.numel() * tensor.element_size()
+        for tensors in (module.parameters(), module.buffers())
+        for tensor in tensors
+    )
 
 
 @contextmanager
@@ -225,7 +234,10 @@ def _checked(data: bytes, where: str) -> bytes:
     )
     if foreign:
         raise UnsupportedModel(
-            [_problem("foreign-operator", f"no standard ONNX operator: {name}") for name in foreign],
+            [
+                _problem("foreign-operator", f"no standard ONNX operator: {name}")
+                for name in foreign
+            ],
             where=where,
         )
     model.doc_string = ""
@@ -235,7 +247,8 @@ def _checked(data: bytes, where: str) -> bytes:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as cause:
         _refuse("invalid-onnx", "torch wrote an invalid ONNX file", where, cause)
-    return model.SerializeToString(deterministic=True)
+    checked: bytes = model.SerializeToString(deterministic=True)
+    return checked
 
 
 def _compare(
