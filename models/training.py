@@ -75,7 +75,7 @@ def train(
 def save_arrays(name: str, **arrays: np.ndarray[Any, Any]) -> str:
     """Write a compressed .npz beside this script and return its file name."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    np.savez_compressed(buffer, **arrays)
     write_bytes(MODELS / name, buffer.getvalue())
     return name
 
@@ -156,7 +156,10 @@ def record(name: str, facts: dict[str, Any], files: list[str]) -> None:
 
 
 def _model_table(models: dict[str, Any]) -> str:
-    lines = ["| model | input | parameters | test accuracy | seed |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| model | input | parameters | test accuracy | seed |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for name, facts in models.items():
         shape = ", ".join(map(str, facts["input_shape"]))
         lines.append(
