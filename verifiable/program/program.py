@@ -130,7 +130,7 @@ class Output:
     zero_point: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True, eq=False)
 class Program:
     """An integer program.
 
