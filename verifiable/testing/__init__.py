@@ -1,0 +1,1 @@
+"""Public kit for tests of programs and backends; needs hypothesis (extra `dev`)."""
