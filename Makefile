@@ -1,0 +1,52 @@
+# A fresh machine needs Python 3.11 or newer with pip, and make. Everything else lands in .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTEST_ARGS ?=
+JOBS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test test-all check bench docs clean
+
+help:
+	@echo "make demo       compile, prove, verify and tamper with a small model"
+	@echo "make test       the fast tests (PYTEST_ARGS passes through)"
+	@echo "make test-all   all tests"
+	@echo "make check      ruff, mypy --strict, import directions"
+	@echo "make bench      measure the ezkl backend; writes benchmarks/results"
+	@echo "make docs       write the generated pages again"
+
+# pip's venv module is a separate package on some systems; virtualenv needs only pip.
+$(STAMP): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m pip install --user virtualenv \
+	  && $(PYTHON) -m virtualenv $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ezkl,dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/verifiable demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict verifiable cli
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/structure
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/ezkl_baseline.py
+
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
