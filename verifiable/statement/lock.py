@@ -1,0 +1,130 @@
+"""The lock file: the programs that a relying party trusts, and the keys derived from them.
+
+A lock lets a verifier work without the model: whoever wrote it vouches that each key was derived
+from the program that its entry names (check KEY-1 says so).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from verifiable.errors import MalformedFile
+from verifiable.files import read_bytes
+from verifiable.statement.commitment import ProgramCommitment
+from verifiable.statement.hashing import ProgramRoot
+from verifiable.statement.header import header_to_json, read_header
+from verifiable.statement.strict_json import Field, decode_strict, encode_canonical, encode_hex
+
+__all__ = ["LOCK_FORMAT", "Lock", "LockedModel"]
+
+LOCK_FORMAT = "application/vnd.verifiable.lock.v1+json"
+
+_LIMIT_BYTES = 16 << 20
+_MAX_MODELS = 1 << 12
+_MAX_BACKENDS = 64
+_MAX_KEY_FIELDS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedModel:
+    """One trusted program.
+
+    Attributes:
+        name: for people; not checked against anything.
+        program: the program's header.
+        backends: by backend id the fields of its key, as that backend's format page defines them.
+    """
+
+    name: str
+    program: ProgramCommitment
+    backends: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def program_root(self) -> ProgramRoot:
+        """The digest that names the program."""
+        return self.program.program_root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A set of trusted programs, at most one entry per program root."""
+
+    models: tuple[LockedModel, ...]
+
+    def entry(self, program_root: bytes) -> LockedModel | None:
+        """The entry of a program, or None if the lock does not know it."""
+        for model in self.models:
+            if model.program_root == program_root:
+                return model
+        return None
+
+    def encode(self) -> bytes:
+        """The lock as the bytes of a file; deterministic."""
+        return encode_canonical(
+            {
+                "format": LOCK_FORMAT,
+                "models": [
+                    {
+                        "name": model.name,
+                        "program_root": encode_hex(model.program_root),
+                        "program": header_to_json(model.program),
+                        "backends": {name: dict(fields) for name, fields in model.backends.items()},
+                    }
+                    for model in self.models
+                ],
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Lock:
+        """Decode a lock file strictly.
+
+        Raises:
+            MalformedFile: with the code and the path of what is wrong.
+        """
+        root = decode_strict(data, limit_bytes=_LIMIT_BYTES, error=MalformedFile, name="lock")
+        found = root.object(("format", "models"))
+        found["format"].choice((LOCK_FORMAT,), code="unknown-format")
+        models = tuple(_read_model(item) for item in found["models"].array(limit=_MAX_MODELS))
+        if len({model.program_root for model in models}) != len(models):
+            found["models"].refuse("two entries for one program", code="duplicate-program")
+        return cls(models=models)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Lock:
+        """Read and decode a lock file.
+
+        Raises:
+            MalformedFile: it cannot be read or is not a lock.
+            ResourceLimit: it is too large.
+        """
+        return cls.decode(read_bytes(path, limit_bytes=_LIMIT_BYTES))
+
+
+def _read_model(item: Field) -> LockedModel:
+    found = item.object(("name", "program_root", "program", "backends"))
+    program = read_header(found["program"])
+    if program.program_root != found["program_root"].digest():
+        found["program_root"].refuse(
+            "the header does not hash to this root",
+            hint="write the lock again from the program",
+            code="lock-root-mismatch",
+        )
+    backends = found["backends"].mapping()
+    if len(backends) > _MAX_BACKENDS:
+        found["backends"].refuse(f"more than {_MAX_BACKENDS} backends", code="too-many")
+    return LockedModel(
+        name=found["name"].text(limit_bytes=256),
+        program=program,
+        backends=MappingProxyType({name: _read_key(fields) for name, fields in backends.items()}),
+    )
+
+
+def _read_key(item: Field) -> Mapping[str, str]:
+    fields = item.mapping()
+    if len(fields) > _MAX_KEY_FIELDS:
+        item.refuse(f"more than {_MAX_KEY_FIELDS} fields", code="too-many")
+    return MappingProxyType({name: value.text(limit_bytes=4096) for name, value in fields.items()})

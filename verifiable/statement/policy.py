@@ -1,0 +1,172 @@
+"""The policy: what a relying party demands. Nothing in a proof can weaken it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from verifiable.errors import MalformedFile
+from verifiable.files import read_bytes
+from verifiable.statement.hashing import DIGEST_BYTES, ProgramRoot, StatementDigest
+from verifiable.statement.strict_json import Field, decode_strict, encode_canonical, encode_hex
+from verifiable.statement.versions import parse_version
+
+__all__ = [
+    "DEFAULT_BACKENDS",
+    "INSECURE_ALLOWANCES",
+    "POLICY_FORMAT",
+    "Policy",
+]
+
+POLICY_FORMAT = "application/vnd.verifiable.policy.v1+json"
+INSECURE_ALLOWANCES = ("local_chain", "local_setup", "simulated_tee")
+
+DEFAULT_BACKENDS: Mapping[str, str | None] = MappingProxyType({"ezkl": None})
+"""Backends that need no honest party: the prover may choose among these, never beyond them."""
+
+_LIMIT_BYTES = 1 << 20
+_OPTIONAL = (
+    "backends",
+    "program_roots",
+    "context",
+    "statement_digest",
+    "allow_insecure",
+    "allow_saturated",
+    "minimum_soundness_bits",
+    "maximum_age_s",
+    "assurance",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What must hold for a proof to count. Every default is the strict choice.
+
+    Attributes:
+        backends: accepted backend ids, each with its lowest accepted version or None for any.
+        program_roots: the programs that are accepted; None: another source pins the program.
+        context: the context that a proof must carry; None: any, reported in the verdict.
+        statement_digest: the one statement that is accepted; None: any.
+        allow_insecure: weak evidence that is accepted all the same, of `INSECURE_ALLOWANCES`:
+            `local_setup` (whoever made the SRS can forge), `simulated_tee`, `local_chain`.
+        allow_saturated: accept proofs whose prover clipped raw input values.
+        minimum_soundness_bits: for the backends to enforce.
+        maximum_age_s: of evidence that carries a time. No backend does yet: setting it refuses.
+        assurance: kind of root of trust. No backend has a choice yet: setting it refuses.
+    """
+
+    backends: Mapping[str, str | None] = field(default_factory=lambda: DEFAULT_BACKENDS)
+    program_roots: frozenset[ProgramRoot] | None = None
+    context: bytes | None = None
+    statement_digest: StatementDigest | None = None
+    allow_insecure: frozenset[str] = frozenset()
+    allow_saturated: bool = False
+    minimum_soundness_bits: int = 100
+    maximum_age_s: int | None = None
+    assurance: str | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.allow_insecure) - set(INSECURE_ALLOWANCES))
+        if unknown:
+            raise MalformedFile(
+                f"unknown allowance {unknown[0]!r}",
+                where="policy.allow_insecure",
+                hint=f"use any of: {', '.join(INSECURE_ALLOWANCES)}",
+                code="unknown-allowance",
+            )
+        for name, version in self.backends.items():
+            if version is not None and parse_version(version) is None:
+                raise MalformedFile(
+                    f"version {version!r} is not dotted numbers",
+                    where=f"policy.backends.{name}",
+                    code="bad-version",
+                )
+        for digest in (*(self.program_roots or ()), self.context, self.statement_digest):
+            if digest is not None and len(digest) != DIGEST_BYTES:
+                raise MalformedFile("a digest is not 32 bytes", where="policy", code="bad-digest")
+
+    def encode(self) -> bytes:
+        """The policy as the bytes of a file; deterministic, every member written out."""
+        roots = None
+        if self.program_roots is not None:
+            roots = sorted(encode_hex(root) for root in self.program_roots)
+        digest = self.statement_digest
+        return encode_canonical(
+            {
+                "format": POLICY_FORMAT,
+                "backends": dict(self.backends),
+                "program_roots": roots,
+                "context": None if self.context is None else encode_hex(self.context),
+                "statement_digest": None if digest is None else encode_hex(digest),
+                "allow_insecure": sorted(self.allow_insecure),
+                "allow_saturated": self.allow_saturated,
+                "minimum_soundness_bits": self.minimum_soundness_bits,
+                "maximum_age_s": self.maximum_age_s,
+                "assurance": self.assurance,
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Policy:
+        """Decode a policy file strictly; a member that is left out has its strict default.
+
+        Raises:
+            MalformedFile: with the code and the path of what is wrong.
+        """
+        root = decode_strict(data, limit_bytes=_LIMIT_BYTES, error=MalformedFile, name="policy")
+        found = root.object(("format",), _OPTIONAL)
+        found.pop("format").choice((POLICY_FORMAT,), code="unknown-format")
+        members: dict[str, object] = {
+            name: _READERS[name](item)
+            for name, item in found.items()
+            if not (item.is_null and name in _NULLABLE)
+        }
+        return cls(**members)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Policy:
+        """Read and decode a policy file.
+
+        Raises:
+            MalformedFile: it cannot be read or is not a policy.
+            ResourceLimit: it is too large.
+        """
+        return cls.decode(read_bytes(path, limit_bytes=_LIMIT_BYTES))
+
+
+def _read_backends(item: Field) -> Mapping[str, str | None]:
+    return MappingProxyType(
+        {
+            name: None if version.is_null else version.text(limit_bytes=64)
+            for name, version in item.mapping().items()
+        }
+    )
+
+
+def _read_roots(item: Field) -> frozenset[ProgramRoot]:
+    return frozenset(ProgramRoot(root.digest()) for root in item.array(limit=1 << 14))
+
+
+def _read_allowances(item: Field) -> frozenset[str]:
+    return frozenset(
+        name.choice(INSECURE_ALLOWANCES, code="unknown-allowance")
+        for name in item.array(limit=len(INSECURE_ALLOWANCES))
+    )
+
+
+_NULLABLE = frozenset(
+    ("program_roots", "context", "statement_digest", "maximum_age_s", "assurance")
+)
+_READERS: Mapping[str, Callable[[Field], object]] = {
+    "backends": _read_backends,
+    "program_roots": _read_roots,
+    "context": Field.digest,
+    "statement_digest": Field.digest,
+    "allow_insecure": _read_allowances,
+    "allow_saturated": Field.boolean,
+    "minimum_soundness_bits": lambda item: item.integer(0, 256),
+    "maximum_age_s": lambda item: item.integer(0, 1 << 40),
+    "assurance": Field.text,
+}
