@@ -11,16 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from verifiable.progress import Cancellation, Progress, silent
-from verifiable.program.execute import Trace
 from verifiable.program.program import IntArray, Program
+from verifiable.progress import Cancellation, Progress, silent
+from verifiable.statement.checks import CheckSpec
 from verifiable.statement.commitment import ProgramCommitment
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.statement import Statement
 from verifiable.statement.verdict import Check
+
+if TYPE_CHECKING:
+    from verifiable.program.execute import Trace
 
 __all__ = [
     "Backend",
@@ -135,10 +138,18 @@ class Judgement:
 
 @runtime_checkable
 class Backend(Protocol):
-    """One way to prove a statement."""
+    """One way to prove a statement.
+
+    Attributes:
+        id: the name in proof files, policies and locks.
+        version: dotted numbers.
+        checks: every check that `judge` reports, in order. A verdict needs each of them exactly
+            once; one that is missing, or not declared here, fails (check ST-14).
+    """
 
     id: str
     version: str
+    checks: tuple[CheckSpec, ...]
 
     def support(self, program: Program) -> tuple[NodeSupport, ...]:
         """One entry per node that is not supported, and why. Empty: the program can be proven."""

@@ -1,0 +1,356 @@
+"""The verifier: a proof, a policy and what the verifier holds, judged into a verdict.
+
+`evaluate` runs every check and never decides by omission: a check that was not run counts against
+the proof. `verify` returns the verdict only if it is `proven`. Neither has a clock, a network or
+randomness; the time is an argument.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from verifiable.backends.base import Backend, Judgement, Key
+from verifiable.backends.registry import get_backend
+from verifiable.errors import (
+    InvalidInput,
+    MalformedProof,
+    MissingDependency,
+    Undecided,
+    VerifiableError,
+    VerificationError,
+)
+from verifiable.program.program import IntArray, Program
+from verifiable.statement import checks as table
+from verifiable.statement.checks import CheckSpec
+from verifiable.statement.commitment import TensorSpec, commit_program
+from verifiable.statement.examination import HeldInputs, examine_statement, hold_inputs
+from verifiable.statement.lock import Lock
+from verifiable.statement.policy import Policy
+from verifiable.statement.proof import PROOF_FORMAT, Proof
+from verifiable.statement.statement import ZERO_CONTEXT
+from verifiable.statement.strict_json import encode_hex
+from verifiable.statement.verdict import Check, FloatArray, Verdict, outcome_of
+
+__all__ = ["evaluate", "verify"]
+
+
+def evaluate(
+    proof: Proof | bytes | str | os.PathLike[str],
+    policy: Policy,
+    *,
+    view: None = None,
+    now: datetime | None = None,
+    program: Program | None = None,
+    lock: Lock | None = None,
+    inputs: Mapping[str, npt.ArrayLike] | None = None,
+    keys: Mapping[str, Key] | None = None,
+) -> Verdict:
+    """Judge a proof: run all checks and say what they add up to.
+
+    At least one of `program`, `lock` and `policy.program_roots` must name the program, else the
+    verdict is undecided; all that are given must agree with the proof.
+
+    Args:
+        proof: a proof, the bytes of a proof file, or its path.
+        policy: what the relying party demands.
+        view: reserved for what a chain says; must be None.
+        now: the time of judging, with a time zone. No check of today needs one.
+        program: the program that the proof must be about.
+        lock: the programs that are trusted, and their keys.
+        inputs: quantised inputs by name that the verifier holds (integers under the schema's
+            shapes). Needed if the proof does not show them; compared if it does.
+        keys: by backend id a key that this verifier derived from the program itself; takes
+            precedence over the lock's.
+
+    Returns:
+        the verdict; the verified values are in it only if it is `proven`.
+
+    Raises:
+        MalformedProof: the proof cannot be decoded.
+        MissingDependency: the package that the backend verifies with is not installed.
+        InvalidInput, MalformedModel: an argument of the caller's own is of the wrong kind.
+
+    Soundness:
+        Nothing is believed because the proof says so: roots are computed from the values, the
+        program comes from the caller, the key from the caller or the lock, and an error inside
+        the backend counts against the proof.
+    """
+    _check_arguments(view, now)
+    proof = _decoded(proof)
+    held = hold_inputs(proof, inputs)
+    backend, accepted = _find_backend(proof, policy)
+    key, key_check = _find_key(proof, backend, lock, keys)
+    checks = [
+        table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT),
+        accepted,
+        *examine_statement(
+            proof,
+            policy,
+            held=held,
+            program=None if program is None else commit_program(program),
+            lock=lock,
+        ),
+    ]
+    judgement = _judge(proof, policy, backend, key, held, [*checks, key_check])
+    checks += [judgement.checks[0], key_check, *judgement.checks[1:]]
+    return _conclude(
+        proof, tuple(checks), judgement, held, policy, by_verifier=_derived(proof, keys)
+    )
+
+
+def verify(
+    proof: Proof | bytes | str | os.PathLike[str],
+    policy: Policy,
+    *,
+    view: None = None,
+    now: datetime | None = None,
+    program: Program | None = None,
+    lock: Lock | None = None,
+    inputs: Mapping[str, npt.ArrayLike] | None = None,
+    keys: Mapping[str, Key] | None = None,
+) -> Verdict:
+    """Verify a proof; see `evaluate` for the arguments.
+
+    Returns:
+        a verdict that is `proven`.
+
+    Raises:
+        VerificationError: a check failed; carries the verdict and that check's code.
+        Undecided: the verifier lacks something; carries the verdict.
+        MalformedProof, MissingDependency, InvalidInput: as `evaluate`.
+    """
+    verdict = evaluate(
+        proof, policy, view=view, now=now, program=program, lock=lock, inputs=inputs, keys=keys
+    )
+    if verdict.outcome == "proven":
+        return verdict
+    first = verdict.failed[0]
+    error = Undecided if verdict.outcome == "undecided" else VerificationError
+    raise error(
+        verdict,
+        what=f"{first.id} {first.name}: {first.found or first.code}",
+        code=first.code,
+        hint=first.hint,
+    )
+
+
+def _check_arguments(view: None, now: datetime | None) -> None:
+    if view is not None:
+        raise InvalidInput(
+            "chain views are not supported by this release", where="view", code="view-unsupported"
+        )
+    if now is not None and now.utcoffset() is None:
+        raise InvalidInput("the time has no time zone", where="now", code="naive-time")
+
+
+def _decoded(proof: Proof | bytes | str | os.PathLike[str]) -> Proof:
+    """A proof that went through the strict decoder, also if it was built in memory."""
+    if isinstance(proof, Proof):
+        return Proof.decode(proof.encode())
+    if isinstance(proof, bytes):
+        return Proof.decode(proof)
+    return Proof.load(proof)
+
+
+def _find_backend(proof: Proof, policy: Policy) -> tuple[Backend | None, Check]:
+    # ST-2: the policy, never the proof, decides which kinds of evidence count.
+    accepted = ", ".join(sorted(policy.backends))
+    if proof.backend not in policy.backends:
+        return None, table.ST_2.failed(
+            expected=accepted,
+            found=proof.backend,
+            hint="name the backend in the policy if its trust assumption is acceptable",
+        )
+    try:
+        return get_backend(proof.backend), table.ST_2.ok(expected=accepted, found=proof.backend)
+    except MissingDependency:
+        raise
+    except Exception as cause:
+        return None, table.ST_2.undecided(
+            "backend-not-installed",
+            expected=proof.backend,
+            found=_told(cause),
+            hint="install the package that brings this backend, or repair it",
+        )
+
+
+def _told(cause: BaseException) -> str:
+    """An error as one bounded line."""
+    text = str(cause) if isinstance(cause, VerifiableError) else repr(cause)
+    return text[:400]
+
+
+def _declared(backend: Backend) -> tuple[CheckSpec, ...]:
+    """The checks that a backend declares; none if a third party's forgot to."""
+    return tuple(getattr(backend, "checks", ()))
+
+
+def _derived(proof: Proof, keys: Mapping[str, Key] | None) -> bool:
+    return keys is not None and proof.backend in keys
+
+
+def _find_key(
+    proof: Proof, backend: Backend | None, lock: Lock | None, keys: Mapping[str, Key] | None
+) -> tuple[Key | None, Check]:
+    # KEY-1: a key counts only if this verifier or the lock's author derived it.
+    expected = "a key derived from the program by this verifier or by the lock's author"
+    if backend is None:
+        return None, table.KEY_1.skipped(hint="there is no backend to hold a key for")
+    if keys is not None and proof.backend in keys:
+        key = keys[proof.backend]
+        if key.backend != proof.backend:
+            return None, table.KEY_1.failed(
+                "key-of-another-backend", expected=proof.backend, found=key.backend
+            )
+        return key, table.KEY_1.ok(expected=expected, found="derived by this verifier")
+    entry = None if lock is None else lock.entry(proof.statement.program_root)
+    fields = None if entry is None else entry.backends.get(proof.backend)
+    if fields is None:
+        return None, table.KEY_1.undecided(
+            "no-key",
+            expected=expected,
+            found="none",
+            hint="give the program, so that the key is derived here, or a lock that holds it",
+        )
+    try:
+        key = backend.decode_key(fields)
+    except Exception as cause:
+        return None, table.KEY_1.undecided(
+            "malformed-key", expected=expected, found=_told(cause), hint="write the lock again"
+        )
+    if key.backend != proof.backend:
+        return None, table.KEY_1.failed(
+            "key-of-another-backend", expected=proof.backend, found=key.backend
+        )
+    return key, table.KEY_1.ok(expected=expected, found="derived by the lock's author")
+
+
+def _judge(
+    proof: Proof,
+    policy: Policy,
+    backend: Backend | None,
+    key: Key | None,
+    held: HeldInputs,
+    before: list[Check],
+) -> Judgement:
+    """Let the backend judge the evidence; the first check of the result is ST-14."""
+    bad = next((check for check in before if check.status in ("failed", "skipped")), None)
+    if backend is None or bad is not None:
+        hint = f"{bad.id} did not pass" if bad is not None else "there is no backend to ask"
+        declared = () if backend is None else _declared(backend)
+        return Judgement(
+            checks=(
+                table.ST_14.skipped(hint=hint),
+                *(spec.skipped(hint=hint) for spec in declared),
+            )
+        )
+    try:
+        judgement = backend.judge(proof, proof.program, held.verified, proof.outputs, key, policy)
+        return _with_completeness(backend, judgement)
+    except (MalformedProof, MissingDependency, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as cause:
+        # Native libraries panic outside `Exception`; whatever broke, nothing was shown.
+        return Judgement(
+            checks=(
+                table.ST_14.failed(
+                    "verifier-error",
+                    expected="the backend judges the evidence",
+                    found=_told(cause),
+                    hint="the evidence may be crafted, or the backend is broken",
+                ),
+                *(spec.skipped(hint="ST-14 did not pass") for spec in _declared(backend)),
+            )
+        )
+
+
+def _with_completeness(backend: Backend, judgement: Judgement) -> Judgement:
+    # ST-14: each declared check is reported exactly once, and no other.
+    declared = [spec.id for spec in _declared(backend)]
+    reported = [check.id for check in judgement.checks]
+    missing = tuple(spec for spec in _declared(backend) if spec.id not in reported)
+    extra = [name for name in reported if name not in declared or reported.count(name) > 1]
+    expected = ", ".join(declared) or "at least one declared check"
+    if not declared or extra:
+        first = table.ST_14.failed("undeclared-check", expected=expected, found=", ".join(reported))
+    elif missing:
+        first = table.ST_14.failed("check-not-run", expected=expected, found=", ".join(reported))
+    else:
+        first = table.ST_14.ok(expected=expected, found=", ".join(reported))
+    hint = "the backend did not report this check"
+    return Judgement(
+        checks=(first, *judgement.checks, *(spec.skipped(hint=hint) for spec in missing)),
+        establishes=judgement.establishes,
+        does_not_establish=judgement.does_not_establish,
+        reveals=judgement.reveals,
+    )
+
+
+def _conclude(
+    proof: Proof,
+    checks: tuple[Check, ...],
+    judgement: Judgement,
+    held: HeldInputs,
+    policy: Policy,
+    *,
+    by_verifier: bool,
+) -> Verdict:
+    statement = proof.statement
+    outcome = outcome_of(checks)
+    not_established = [
+        "that the model is accurate, fair or fit for a purpose",
+        "that the input is authentic, or was quantised from the data that someone has in mind",
+        "that the float model gives the same result: the proof is about the integer program",
+    ]
+    if not by_verifier:
+        not_established.append(
+            "that the key belongs to the program: the lock's author vouches for it (KEY-1)"
+        )
+    if policy.context is None:
+        not_established.append(
+            "that the proof was made for this use: the policy names no context, so a proof can be "
+            "shown again elsewhere"
+        )
+    shown = "the input and the output" if proof.inputs is not None else "the output"
+    verified = outcome == "proven" and held.verified is not None
+    inputs = held.verified if verified else None
+    established: tuple[str, ...] = ()
+    if outcome == "proven":
+        use = "no context" if statement.context == ZERO_CONTEXT else encode_hex(statement.context)
+        established = (
+            f"the output is what program {encode_hex(statement.program_root)} computes on the "
+            f"input, bit for bit (context: {use})",
+            *judgement.establishes,
+        )
+    schema = proof.program.schema
+    return Verdict(
+        outcome=outcome,
+        statement_digest=statement.digest,
+        backend=proof.backend,
+        checks=checks,
+        establishes=established,
+        does_not_establish=(*not_established, *judgement.does_not_establish),
+        reveals=(f"{shown}: in the proof file", *judgement.reveals),
+        inputs=None if inputs is None else _by_name(schema.inputs, inputs),
+        outputs=_by_name(schema.outputs, proof.outputs) if verified else None,
+        input_values=None if inputs is None else _real(schema.inputs, inputs),
+        output_values=_real(schema.outputs, proof.outputs) if verified else None,
+    )
+
+
+def _by_name(specs: tuple[TensorSpec, ...], values: tuple[IntArray, ...]) -> dict[str, IntArray]:
+    return {spec.name: array for spec, array in zip(specs, values, strict=True)}
+
+
+def _real(specs: tuple[TensorSpec, ...], values: tuple[IntArray, ...]) -> dict[str, FloatArray]:
+    found: dict[str, FloatArray] = {}
+    for spec, array in zip(specs, values, strict=True):
+        real = (array - spec.zero_point).astype(np.float64) * spec.scale
+        real.setflags(write=False)
+        found[spec.name] = real
+    return found
