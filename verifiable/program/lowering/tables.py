@@ -41,7 +41,8 @@ def _gelu(x: FloatArray) -> FloatArray:
 
 
 def _gelu_tanh(x: FloatArray) -> FloatArray:
-    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
+    inner = np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)
+    return np.asarray(0.5 * x * (1.0 + np.tanh(inner)))
 
 
 def _softplus(x: FloatArray) -> FloatArray:
