@@ -73,7 +73,7 @@ def quantise_input(
             hint="scale the input as the calibration data was, or ask to saturate",
             code="out-of-range",
         )
-    quantised = np.clip(steps, lo, hi).astype(np.int64) + spec.zero_point
+    quantised = np.asarray(np.clip(steps, lo, hi).astype(np.int64) + spec.zero_point)
     quantised.setflags(write=False)
     return quantised, saturated
 
