@@ -19,7 +19,7 @@ from onnx import helper, numpy_helper
 
 from verifiable.errors import MalformedModel
 
-__all__ = ["STANDARD_DOMAINS", "Graph", "GraphNode", "infer_shapes", "opset_of"]
+__all__ = ["STANDARD_DOMAINS", "Graph", "GraphNode", "check_rules", "infer_shapes", "opset_of"]
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 ARRAY_TYPES = frozenset(
@@ -291,13 +291,15 @@ class Graph:
         shape = self.shapes.get(name)
         return None if shape is None else prod(shape)
 
-    def infer(self) -> None:
+    def infer(self, *, strict: bool = True) -> None:
         """Infer the shapes and types of all tensors anew, from inputs, nodes and constants.
+
+        Unless `strict`, stop quietly where they contradict each other.
 
         Raises:
             MalformedModel: shapes or types contradict each other.
         """
-        self._read_shapes(infer_shapes(self.to_model(with_shapes=False)))
+        self._read_shapes(infer_shapes(self.to_model(with_shapes=False), strict=strict))
 
     def _read_shapes(self, model: onnx.ModelProto) -> None:
         self.shapes = {name: tuple(tensor.dims) for name, tensor in self.tensors.items()}
@@ -407,15 +409,17 @@ def _without_content(model: onnx.ModelProto) -> onnx.ModelProto:
     return frame
 
 
-def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Run ONNX shape inference, strictly and with propagation of shape-computing values.
+def infer_shapes(model: onnx.ModelProto, *, strict: bool = True) -> onnx.ModelProto:
+    """Run ONNX shape inference, with propagation of shape-computing values.
+
+    Unless `strict`, it stops quietly where shapes or types contradict each other.
 
     Raises:
         MalformedModel: shapes or types contradict each other.
     """
     try:
         return onnx.shape_inference.infer_shapes(
-            model, check_type=True, strict_mode=True, data_prop=True
+            model, check_type=strict, strict_mode=strict, data_prop=True
         )
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, TypeError) as cause:
         raise MalformedModel(
@@ -424,6 +428,33 @@ def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
             why=_first_line(cause),
             code="contradicting-shapes",
         ) from cause
+
+
+def check_rules(model: onnx.ModelProto) -> None:
+    """Run onnx's checker: names, order, operators, attributes, types.
+
+    Other than the checker itself, accepts inputs and outputs without a declared shape.
+
+    Raises:
+        MalformedModel: the model breaks a rule.
+    """
+    values = (*model.graph.input, *model.graph.output)
+    tensors = [value.type.tensor_type for value in values if value.type.HasField("tensor_type")]
+    shapeless = [tensor for tensor in tensors if not tensor.HasField("shape")]
+    for tensor in shapeless:
+        tensor.shape.SetInParent()
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as cause:
+        raise MalformedModel(
+            "the model breaks the rules of ONNX",
+            where=model.graph.name,
+            why=" ".join(str(cause).split()),
+            code="bad-graph",
+        ) from cause
+    finally:
+        for tensor in shapeless:
+            tensor.ClearField("shape")
 
 
 def _first_line(cause: Exception) -> str:

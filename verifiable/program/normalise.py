@@ -15,13 +15,13 @@ import onnx
 from onnx import inliner, version_converter
 
 from verifiable.errors import MalformedModel, Problem, UnsupportedModel, VerifiableError
-from verifiable.program.graph import Graph, infer_shapes, opset_of
+from verifiable.program.graph import Graph, check_rules, infer_shapes, opset_of
 from verifiable.program.normalise_elementwise import rewrite_elementwise
 from verifiable.program.normalise_fold import drop_identities, fold_constants
 from verifiable.program.normalise_linear import rewrite_linear
 from verifiable.program.normalise_outputs import cut_outputs
 from verifiable.program.normalise_shapes import check_static, fix_input_shapes, rewrite_reshapes
-from verifiable.program.normalise_windows import rewrite_windows
+from verifiable.program.normalise_windows import rewrite_ceil_modes, rewrite_windows
 
 __all__ = ["WORKING_OPSET", "Normalised", "normalise"]
 
@@ -93,14 +93,17 @@ def _normalise(
     model, problems = fix_input_shapes(model, shapes, notes)
     if problems and not allow_unresolved:
         raise UnsupportedModel(problems)
+    graph = Graph(infer_shapes(model, strict=False))
+    rewrite_ceil_modes(graph)
+    model = graph.to_model(with_shapes=False)
     # the converter of some operators needs to know shapes
     model = _convert_opset(infer_shapes(model), notes)
     graph = Graph(model)
     _settle_constants(graph)
     rewrite_windows(graph)
     rewrite_reshapes(graph)
-    rewrite_linear(graph)
     rewrite_elementwise(graph)
+    rewrite_linear(graph)
     if cut_output:
         notes.extend(cut_outputs(graph))
     _settle_constants(graph)
@@ -128,14 +131,14 @@ def _convert_opset(model: onnx.ModelProto, notes: list[str]) -> onnx.ModelProto:
         return model
     try:
         converted = version_converter.convert_version(model, WORKING_OPSET)
-        onnx.checker.check_model(converted)
+        check_rules(converted)
         # an operator of another domain loses its import otherwise
         for item in model.opset_import:
             if item.domain not in {have.domain for have in converted.opset_import}:
                 converted.opset_import.append(item)
         converted.ir_version = max(converted.ir_version, WORKING_IR_VERSION)
         return infer_shapes(converted)
-    except (RuntimeError, ValueError, onnx.checker.ValidationError, MalformedModel) as cause:
+    except (RuntimeError, ValueError, MalformedModel) as cause:
         # the model may still be fine as it is
         notes.append(
             f"operator set {version} is kept: it could not be converted to {WORKING_OPSET} "

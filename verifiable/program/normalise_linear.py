@@ -1,4 +1,4 @@
-"""Linear layers in one form: plain Gemm and Conv, with per-channel factors and offsets folded in."""
+"""Linear layers in one form: plain Gemm and Conv, per-channel factors and offsets folded in."""
 
 from __future__ import annotations
 

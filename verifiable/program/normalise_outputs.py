@@ -25,7 +25,10 @@ def _cut(graph: Graph, output: str) -> str:
     quantisation: list[GraphNode] = []
     while True:
         node = graph.producer(name)
-        shared = name != output and graph.only_consumer(name) is None
+        # an activation that is read elsewhere too has to stay
+        shared = len(graph.consumers(name)) > (0 if name == output else 1) or (
+            name != output and name in graph.outputs
+        )
         if node is None or (shared and node.is_op(*CUT, "Div")):
             break
         if node.is_op(*CUT):

@@ -8,7 +8,27 @@ import numpy as np
 
 from verifiable.program.graph import Graph, GraphNode
 
-__all__ = ["rewrite_windows"]
+__all__ = ["rewrite_ceil_modes", "rewrite_windows"]
+
+
+POOLS = ("MaxPool", "AveragePool")
+PAD_INPUTS_OPSET = 11  # Pad's amounts are an attribute below
+
+
+def rewrite_ceil_modes(graph: Graph) -> None:
+    """Replace ceil_mode by pads, and infer shapes anew where that changes them.
+
+    Runtimes leave out a last window that would hold only trailing padding; ONNX shape inference
+    counts it below operator set 22, and then gives wrong shapes, or finds contradictions, from
+    there on. So this comes before any strict inference.
+    """
+    for node in graph.sorted_nodes():
+        if not node.is_op(*POOLS) or not node.get("ceil_mode", 0):
+            continue
+        before = graph.shape(node.outputs[0])
+        _write_out(graph, node)
+        if graph.shape(node.outputs[0]) != before:
+            graph.infer(strict=False)
 
 
 def rewrite_windows(graph: Graph) -> None:
@@ -18,45 +38,61 @@ def rewrite_windows(graph: Graph) -> None:
             _global_max_pool(graph, node)
         if node.is_op("ReduceMean"):
             _reduce_mean(graph, node)
-        if node.is_op("Conv", "MaxPool", "AveragePool"):
+        if node.is_op("Conv", *POOLS):
             _write_out(graph, node)
         elif node.is_op("Pad"):
             _pad(graph, node)
 
 
 def _write_out(graph: Graph, node: GraphNode) -> None:
-    x, y = graph.shape(node.inputs[0]), graph.shape(node.outputs[0])
+    x = graph.shape(node.inputs[0])
     kernel = node.get("kernel_shape")
     if kernel is None and node.op_type == "Conv":
         weight = graph.shape(node.inputs[1])
         kernel = list(weight[2:]) if weight is not None else None
-    if x is None or y is None or kernel is None or len(kernel) != len(x) - 2:
+    if x is None or kernel is None or len(kernel) != len(x) - 2:
         return
     rank = len(kernel)
     strides = node.get("strides") or [1] * rank
     dilations = node.get("dilations") or [1] * rank
     pads = _pads(node, x[2:], kernel, strides, dilations)
     node.set(auto_pad=None, kernel_shape=kernel, strides=strides, pads=pads)
-    if node.op_type != "AveragePool" or graph.opset >= 19:
-        node.set(dilations=dilations)
     if node.op_type == "Conv":
-        node.set(group=node.get("group", 1))
+        node.set(group=node.get("group", 1), dilations=dilations)
         return
-    extra = [
-        max(0, (size - 1) * stride + dilation * (tap - 1) + 1 - (length + before + after))
-        for size, stride, dilation, tap, length, before, after in zip(
-            y[2:], strides, dilations, kernel, x[2:], pads[:rank], pads[rank:], strict=True
-        )
-    ]
-    if node.op_type == "AveragePool" and node.get("count_include_pad", 0) == 1 and any(pads):
-        # Its own pads count in the divisor, those that ceil_mode adds do not.
-        _pad_before(graph, node, pads)
-        pads = [0] * (2 * rank)
-    # ceil_mode's last window is one more than fits: so it fits with the pads that it lacks
-    node.set(pads=[*pads[:rank], *(a + b for a, b in zip(pads[rank:], extra, strict=True))])
-    node.set(ceil_mode=0)
-    if node.op_type == "AveragePool":
+    if "dilations" in node.attributes or graph.opset >= 19:
+        node.set(dilations=dilations)
+    extra = [0] * rank
+    if node.get("ceil_mode", 0):
+        windows = zip(x[2:], kernel, strides, dilations, pads[:rank], pads[rank:], strict=True)
+        extra = [_missing(*window) for window in windows]
+        node.set(ceil_mode=0)
+    if node.op_type == "AveragePool" and node.get("count_include_pad", 0):
+        if any(pads):
+            # its own pads count in the divisor, those that ceil_mode adds do not
+            _pad_before(graph, node, pads)
+            pads = [0] * (2 * rank)
         node.set(count_include_pad=0)
+    pads = [*pads[:rank], *(after + more for after, more in zip(pads[rank:], extra, strict=True))]
+    node.set(pads=pads)
+    lengths = graph.shapes[node.inputs[0]][2:]
+    sizes = zip(lengths, kernel, strides, dilations, pads[:rank], pads[rank:], strict=True)
+    graph.shapes[node.outputs[0]] = (*x[:2], *(_window_count(*size) for size in sizes))
+
+
+def _window_count(
+    length: int, tap: int, stride: int, dilation: int, before: int, after: int
+) -> int:
+    return (length + before + after - dilation * (tap - 1) - 1) // stride + 1
+
+
+def _missing(length: int, tap: int, stride: int, dilation: int, before: int, after: int) -> int:
+    """How much padding the last window of ceil_mode lacks; 0 if it is empty, or fits."""
+    reach = dilation * (tap - 1) + 1
+    start = -(-(length + before + after - reach) // stride) * stride
+    if start >= length + before:
+        return 0
+    return max(0, start + reach - (length + before + after))
 
 
 def _pads(
@@ -87,17 +123,19 @@ def _pad_before(graph: Graph, node: GraphNode, pads: list[int]) -> None:
     shape = graph.shapes[source]
     rank = len(pads) // 2
     full = [0, 0, *pads[:rank], 0, 0, *pads[rank:]]
+    name = f"{node.name}_pad" if node.name else ""
     padded = graph.fresh(f"{node.outputs[0]}_padded")
     graph.shapes[padded] = tuple(
         size + before + after
         for size, before, after in zip(shape, full[: rank + 2], full[rank + 2 :], strict=True)
     )
     graph.types[padded] = graph.types[source]
-    amounts = graph.constant(f"{padded}_pads", np.array(full, dtype=np.int64))
-    pad = GraphNode(
-        "Pad", [source, amounts], [padded], name=f"{node.name}_pad" if node.name else ""
-    )
+    pad = GraphNode("Pad", [source], [padded], name=name)
     pad.set(mode="constant")
+    if graph.opset < PAD_INPUTS_OPSET:
+        pad.set(pads=full)
+    else:
+        pad.inputs.append(graph.constant(f"{padded}_pads", np.array(full, dtype=np.int64)))
     graph.add(pad, near=node)
     graph.set_inputs(node, [padded, *node.inputs[1:]])
 
