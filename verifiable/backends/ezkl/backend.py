@@ -1,0 +1,103 @@
+"""The ezkl backend behind the common interface.
+
+Proving code is imported when it is asked for, so that a verifier never loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from verifiable.backends.base import Estimate, Evidence, Judgement, Key, NodeSupport, Options, Setup
+from verifiable.backends.ezkl.format import BACKEND_ID, EZKL_VERSION, EzklKey, Payload
+from verifiable.backends.ezkl.trust import srs_label
+from verifiable.backends.ezkl.verify import EZKL_CHECKS, judge_payload
+from verifiable.cache import Cache
+from verifiable.program.execute import Trace
+from verifiable.program.program import IntArray, Program
+from verifiable.statement.commitment import ProgramCommitment
+from verifiable.statement.policy import Policy
+from verifiable.statement.proof import Proof
+from verifiable.statement.statement import Statement
+
+__all__ = ["EzklBackend"]
+
+
+class EzklBackend:
+    """zkML by the ezkl library: a Halo2 proof with KZG commitments.
+
+    Options (`Options.settings`): `srs`, `public` (default) or `local-insecure`; `srs_file`, a
+    reference string file to use instead.
+    """
+
+    id = BACKEND_ID
+    version = EZKL_VERSION
+    checks = EZKL_CHECKS
+
+    def __init__(
+        self,
+        *,
+        cache_dir: Path | None = None,
+        listed_srs: Mapping[int, str] | None = None,
+    ) -> None:
+        """Make a backend.
+
+        Args:
+            cache_dir: where this verifier keeps the reference strings that it knows; the default
+                cache folder if None.
+            listed_srs: SHA-256 of public reference strings by logrows; the packaged list if None.
+        """
+        self._cache = Cache(cache_dir)
+        self._listed_srs = listed_srs
+
+    def support(self, program: Program) -> tuple[NodeSupport, ...]:
+        """One entry per node that ezkl cannot prove, and why."""
+        from verifiable.backends.ezkl.graph import unsupported
+
+        return unsupported(program)
+
+    def estimate(self, program: Program) -> Estimate:
+        """Time, memory and sizes, from the number of cells of the circuit."""
+        from verifiable.backends.ezkl.estimate import estimate_program
+
+        return estimate_program(program)
+
+    def setup(self, program: Program, options: Options) -> Setup:
+        """Derive the keys of a program, or find them in the cache."""
+        from verifiable.backends.ezkl.keys import set_up
+
+        return set_up(program, options)
+
+    def prove(
+        self, program: Program, trace: Trace, statement: Statement, setup: Setup, options: Options
+    ) -> Evidence:
+        """Prove a statement; the evidence has passed this backend's own verification."""
+        from verifiable.backends.ezkl.prove import prove_trace
+
+        return prove_trace(program, trace, statement, setup, options)
+
+    def judge(
+        self,
+        proof: Proof,
+        commitment: ProgramCommitment,
+        inputs: Sequence[IntArray] | None,
+        outputs: Sequence[IntArray] | None,
+        key: Key | None,
+        policy: Policy,
+    ) -> Judgement:
+        """Check a proof's payload against its statement."""
+        payload = Payload.decode(proof.payload)
+        return judge_payload(
+            proof.payload,
+            visibility=proof.visibility,
+            context=proof.statement.context,
+            inputs=inputs,
+            outputs=outputs,
+            key=None if key is None else EzklKey.from_fields(key.fields),
+            srs_label=srs_label(payload.s_g2, self._cache, self._listed_srs),
+            policy=policy,
+        )
+
+    def decode_key(self, fields: Mapping[str, str]) -> Key:
+        """Rebuild a key from the fields of a lock."""
+        return EzklKey.from_fields(fields).to_key()

@@ -1,0 +1,247 @@
+"""Setting up: from a program to its verification key, with everything the prover needs cached.
+
+The key follows from the program, the visibility and the reference string alone: anybody who runs
+this with the same three gets the same digest. That is what `verify --program` and a lock rely on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from verifiable.backends.base import Options, Setup
+from verifiable.backends.ezkl.format import EZKL_VERSION, VISIBILITIES, EzklKey
+from verifiable.backends.ezkl.graph import Circuit, build, unsupported
+from verifiable.backends.ezkl.phases import Phases
+from verifiable.backends.ezkl.settings import Plan, canonical_settings, plan_circuit
+from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
+from verifiable.cache import Cache
+from verifiable.errors import Problem, SetupError, UnsupportedModel, VerifiableError
+from verifiable.program.program import Program
+
+__all__ = ["KEYS_KIND", "Material", "load_material", "set_up"]
+
+KEYS_KIND = "ezkl-keys"
+
+_CIRCUIT, _SETTINGS, _VK, _PK, _KEY = (
+    "circuit.ezkl",
+    "settings.json",
+    "vk.key",
+    "pk.key",
+    "key.json",
+)
+_KNOWN_SETTINGS = frozenset(("srs", "srs_file"))
+_SRS_CHOICES = ("public", "local-insecure")
+
+_SECONDS_PER_CELL_SETUP = 1.1e-4
+"""Observed on two shared cores; for the progress bar and the estimate only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What a setup left in the cache.
+
+    Attributes:
+        key: the verification key.
+        circuit, pk: files for the prover.
+        settings, vk: bytes that go into every payload.
+        cells: expected advice cells, for estimates of time.
+        logrows: of the circuit.
+    """
+
+    key: EzklKey
+    circuit: Path
+    pk: Path
+    settings: bytes
+    vk: bytes
+    cells: int
+    logrows: int
+
+
+def set_up(program: Program, options: Options) -> Setup:
+    """Derive the key of a program, or find it in the cache.
+
+    Raises:
+        UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
+    """
+    began = time.monotonic()
+    _check_options(options)
+    circuit = supported_circuit(program)
+    plan = plan_circuit(circuit, options.visibility)
+    srs = obtain_srs(plan.logrows, options)
+    cache = Cache(options.cache_dir)
+    name = _cache_key(circuit, plan, srs)
+    folder = cache.find(KEYS_KIND, name)
+    cached = folder is not None
+    if folder is None:
+        with cache.fill(KEYS_KIND, name) as partial:
+            _derive(circuit, plan, srs, Phases(folder=partial, options=options, error=SetupError))
+        folder = cache.find(KEYS_KIND, name)
+        if folder is None:
+            raise SetupError(
+                "the keys vanished from the cache",
+                where=str(cache.root),
+                hint="run the command again; is another process clearing the cache?",
+                code="keys-unavailable",
+            )
+    material = load_material(folder)
+    return Setup(
+        key=material.key.to_key(),
+        setup_s=time.monotonic() - began,
+        cached=cached,
+        folder=folder,
+    )
+
+
+def supported_circuit(program: Program) -> Circuit:
+    """The circuit of a program.
+
+    Raises:
+        UnsupportedModel: with every node that ezkl cannot prove.
+    """
+    problems = unsupported(program)
+    if problems:
+        raise UnsupportedModel(
+            [
+                Problem(
+                    code="ezkl-unsupported",
+                    node=program.nodes[item.node].name or f"node {item.node}",
+                    what=item.why,
+                    hint=item.hint,
+                )
+                for item in problems
+            ],
+            where="backend ezkl",
+        )
+    return build(program)
+
+
+def load_material(folder: Path) -> Material:
+    """Read a setup's folder.
+
+    Raises:
+        SetupError: it is incomplete.
+    """
+    try:
+        about = json.loads((folder / _KEY).read_text(encoding="utf-8"))
+        return Material(
+            key=EzklKey.from_fields(about["key"]),
+            circuit=folder / _CIRCUIT,
+            pk=folder / _PK,
+            settings=(folder / _SETTINGS).read_bytes(),
+            vk=(folder / _VK).read_bytes(),
+            cells=about["cells"],
+            logrows=about["logrows"],
+        )
+    except (OSError, ValueError, KeyError) as cause:
+        raise SetupError(
+            "the keys in the cache are incomplete",
+            where=str(folder),
+            hint="clear the cache and set up again",
+            code="keys-unavailable",
+        ) from cause
+
+
+def _check_options(options: Options) -> None:
+    unknown = sorted(set(options.settings) - _KNOWN_SETTINGS)
+    if unknown:
+        raise VerifiableError(
+            f"ezkl has no option {unknown[0]!r}",
+            hint=f"its options are: {', '.join(sorted(_KNOWN_SETTINGS))}",
+            code="unknown-option",
+        )
+    source = options.settings.get("srs", _SRS_CHOICES[0])
+    if source not in _SRS_CHOICES:
+        raise VerifiableError(
+            f"there is no source of reference strings named {source!r}",
+            hint=f"use one of: {', '.join(_SRS_CHOICES)}",
+            code="unknown-option",
+        )
+    if options.visibility not in VISIBILITIES:
+        raise VerifiableError(
+            f"ezkl has no visibility {options.visibility!r}",
+            hint=f"use one of: {', '.join(VISIBILITIES)}",
+            code="unknown-option",
+        )
+
+
+def _cache_key(circuit: Circuit, plan: Plan, srs: StoredSrs) -> str:
+    """Name of the cache entry: a digest of everything that the keys follow from."""
+    described = {
+        "ezkl": EZKL_VERSION,
+        "graph": hashlib.sha256(graph_bytes(circuit)).hexdigest(),
+        "run_args": plan.run_args,
+        "srs": srs.sha256,
+    }
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def graph_bytes(circuit: Circuit) -> bytes:
+    """The circuit's ONNX file; the same bytes for the same program."""
+    data: bytes = circuit.model.SerializeToString(deterministic=True)
+    return data
+
+
+def _derive(circuit: Circuit, plan: Plan, srs: StoredSrs, phases: Phases) -> None:
+    folder = phases.folder
+    (folder / "graph.onnx").write_bytes(graph_bytes(circuit))
+    found = phases.run(
+        "settings",
+        "laying out the circuit",
+        {
+            "job": "gen_settings",
+            "model": "graph.onnx",
+            "settings": "raw.json",
+            "run_args": plan.run_args,
+        },
+        estimate_s=1.0,
+    )
+    settings = canonical_settings(found)
+    (folder / _SETTINGS).write_bytes(settings)
+    # ezkl rewrites the settings file that it compiles with, in random order again.
+    (folder / "compile.json").write_bytes(settings)
+    phases.run(
+        "compile",
+        "compiling the circuit",
+        {
+            "job": "compile",
+            "model": "graph.onnx",
+            "settings": "compile.json",
+            "circuit": _CIRCUIT,
+        },
+        estimate_s=1.0,
+    )
+    phases.run(
+        "keys",
+        "deriving the proving and verification keys",
+        {
+            "job": "setup",
+            "circuit": _CIRCUIT,
+            "vk": _VK,
+            "pk": _PK,
+            "srs": str(srs.path.resolve()),
+        },
+        estimate_s=setup_seconds(plan),
+    )
+    vk = (folder / _VK).read_bytes()
+    key = EzklKey.of(vk=vk, settings=settings, s_g2=srs.s_g2, visibility=plan.visibility)
+    about = {
+        "key": dict(key.to_key().fields),
+        "cells": plan.cells,
+        "logrows": plan.logrows,
+        "srs_label": srs.label,
+    }
+    kept = {_CIRCUIT, _SETTINGS, _VK, _PK, _KEY}
+    (folder / _KEY).write_text(json.dumps(about, sort_keys=True, indent=1), encoding="utf-8")
+    for path in folder.iterdir():
+        if path.name not in kept:
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def setup_seconds(plan: Plan) -> float:
+    """Expected time of the key derivation."""
+    return 0.4 + plan.cells * _SECONDS_PER_CELL_SETUP

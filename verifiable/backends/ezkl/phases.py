@@ -1,0 +1,155 @@
+"""Phases of setting up and proving: a child's job with progress, limits and typed errors."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from verifiable.backends.base import Options
+from verifiable.backends.ezkl.child import Ending, run_child
+from verifiable.backends.ezkl.format import EZKL_VERSION
+from verifiable.errors import (
+    MissingDependency,
+    ProvingError,
+    ResourceLimit,
+    SetupError,
+    VerifiableError,
+)
+from verifiable.progress import ProgressEvent
+
+__all__ = ["Phases", "missing_ezkl", "working_folder"]
+
+_REPORT_EVERY_S = 0.5
+
+
+@contextmanager
+def working_folder(cache_dir: Path) -> Iterator[Path]:
+    """An empty folder on the cache's disk, removed afterwards whatever happens.
+
+    Raises:
+        ResourceLimit: the cache folder cannot be written to.
+    """
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=cache_dir, prefix=".work-"))
+    except OSError as cause:
+        raise ResourceLimit(
+            "cannot make a working folder",
+            where=str(cache_dir),
+            why=cause.strerror or type(cause).__name__,
+            hint="name another cache folder",
+            code="unwritable-cache",
+        ) from cause
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def missing_ezkl(why: str) -> MissingDependency:
+    """The error for a missing or wrong ezkl package."""
+    return MissingDependency(
+        f"the package ezkl {EZKL_VERSION} is needed",
+        why=why,
+        hint="pip install 'verifiable[ezkl]'",
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Phases:
+    """Runs jobs one after the other and keeps their times and the largest memory."""
+
+    folder: Path
+    options: Options
+    error: type[SetupError] | type[ProvingError]
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_rss_bytes: int = 0
+
+    def run(
+        self, phase: str, message: str, job: Mapping[str, Any], *, estimate_s: float | None = None
+    ) -> Any:
+        """Run one job under the options' limits and report progress while it runs.
+
+        Raises:
+            SetupError, ProvingError: (the class given) ezkl failed or panicked.
+            ResourceLimit: the time limit passed, or the child was killed.
+            MissingDependency, Cancelled.
+        """
+        began = time.monotonic()
+        reported = 0.0
+
+        def report(elapsed: float) -> None:
+            share = None if not estimate_s else min(elapsed / estimate_s, 0.99)
+            self.options.progress(
+                ProgressEvent(
+                    phase=phase,
+                    message=message,
+                    fraction=share,
+                    elapsed_s=elapsed,
+                    estimate_s=estimate_s,
+                )
+            )
+
+        def tick(peak: int) -> None:
+            nonlocal reported
+            self.options.cancel.check(phase)
+            elapsed = time.monotonic() - began
+            if elapsed - reported >= _REPORT_EVERY_S:
+                reported = elapsed
+                report(elapsed)
+
+        self.options.cancel.check(phase)
+        report(0.0)
+        ending = run_child(job, self.folder, limit_s=self.options.time_limit_s, tick=tick)
+        elapsed = time.monotonic() - began
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + elapsed
+        self.peak_rss_bytes = max(self.peak_rss_bytes, ending.peak_rss_bytes)
+        if ending.status != "ok":
+            raise self._failure(phase, ending)
+        self.options.progress(
+            ProgressEvent(
+                phase=phase,
+                message=message,
+                fraction=1.0,
+                elapsed_s=elapsed,
+                estimate_s=estimate_s,
+            )
+        )
+        return ending.value
+
+    def _failure(self, phase: str, ending: Ending) -> VerifiableError:
+        where = f"ezkl, phase {phase}"
+        if ending.status == "missing":
+            return missing_ezkl(ending.message)
+        if ending.status == "timeout":
+            return ResourceLimit(
+                "the time limit passed",
+                where=where,
+                why=ending.message,
+                hint="raise the time limit, or prove a smaller model",
+                code="time-limit",
+            )
+        if ending.status == "killed":
+            return ResourceLimit(
+                "the ezkl process ended before it gave a result",
+                where=where,
+                why=f"{ending.message}; peak memory {ending.peak_rss_bytes / 2**20:.0f} MiB",
+                hint="most often memory ran out: see the estimate, free memory, "
+                "or use a larger machine",
+                code="process-killed",
+            )
+        what = "ezkl panicked" if ending.status == "panic" else "ezkl failed"
+        return self.error(
+            what,
+            where=where,
+            why=ending.message,
+            hint="this is a fault of the circuit or of the library, not of the input's values; "
+            "report it with the model",
+            code=f"ezkl-{ending.status}",
+        )

@@ -1,0 +1,326 @@
+"""Judging an ezkl proof: the checks EZ-1 to EZ-9.
+
+A Halo2 verifier answers one question: does this proof fit this verification key, this reference
+string and these public values? Everything that makes the answer mean something is here: the key and
+the string are the ones that belong to the program, and the public values are recomputed from the
+statement. Pure functions of bytes; ezkl itself runs in a child process because hostile bytes
+may crash native code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from verifiable.backends.base import Judgement
+from verifiable.backends.ezkl.child import Ending, run_child
+from verifiable.backends.ezkl.format import EZKL_VERSION, EzklKey, Payload
+from verifiable.backends.ezkl.instances import context_limbs, felt, felts
+from verifiable.backends.ezkl.srs_file import verifier_srs
+from verifiable.errors import MissingDependency
+from verifiable.program.program import IntArray
+from verifiable.statement.checks import CheckSpec
+from verifiable.statement.policy import Policy
+from verifiable.statement.verdict import Check
+
+__all__ = ["EZKL_CHECKS", "SOUNDNESS_BITS", "VERIFY_LIMIT_S", "judge_payload"]
+
+SOUNDNESS_BITS = 100
+"""Estimated security of the BN254 curve against discrete logarithms, after exTNFS attacks."""
+
+VERIFY_LIMIT_S = 120.0
+
+EZ_1 = CheckSpec(
+    id="EZ-1",
+    name="ezkl payload",
+    codes=("payload-magic",),
+    refuses="A payload that breaks its format or a size limit (raised as `MalformedProof`, with "
+    "the code of what is wrong).",
+)
+EZ_2 = CheckSpec(
+    id="EZ-2",
+    name="ezkl version",
+    codes=("wrong-ezkl-version",),
+    refuses="A proof of another version of ezkl than the key's, or than this release verifies.",
+)
+EZ_3 = CheckSpec(
+    id="EZ-3",
+    name="verification key",
+    codes=("wrong-verification-key", "no-ezkl-key"),
+    refuses="A proof of another circuit: the weights are part of the verification key.",
+)
+EZ_4 = CheckSpec(
+    id="EZ-4",
+    name="circuit settings",
+    codes=("wrong-settings", "no-ezkl-key"),
+    refuses="Settings (rows, columns, range checks) other than those that the circuit was "
+    "derived with.",
+)
+EZ_5 = CheckSpec(
+    id="EZ-5",
+    name="reference string",
+    codes=("wrong-srs", "no-ezkl-key"),
+    refuses="A proof under another reference string than the key's.",
+)
+EZ_6 = CheckSpec(
+    id="EZ-6",
+    name="reference string trusted",
+    codes=("insecure-setup",),
+    refuses="A reference string that is not of the public ceremony, unless the policy allows "
+    "`local_setup`: whoever made it can forge proofs.",
+)
+EZ_7 = CheckSpec(
+    id="EZ-7",
+    name="input visibility",
+    codes=("wrong-visibility", "no-ezkl-key"),
+    refuses="A proof file whose visibility is not the circuit's: the public values would be "
+    "read as something else.",
+)
+EZ_8 = CheckSpec(
+    id="EZ-8",
+    name="soundness",
+    codes=("soundness-too-low",),
+    refuses=f"Any ezkl proof if the policy asks for more than {SOUNDNESS_BITS} bits.",
+)
+EZ_9 = CheckSpec(
+    id="EZ-9",
+    name="zero-knowledge proof",
+    codes=("proof-rejected", "proof-not-minimal", "verifier-stopped", "values-missing"),
+    refuses="A proof that does not verify with the public values of the statement (inputs, or "
+    "their hashes, context, outputs), or with bytes beyond its end.",
+)
+
+EZKL_CHECKS = (EZ_1, EZ_2, EZ_3, EZ_4, EZ_5, EZ_6, EZ_7, EZ_8, EZ_9)
+"""All checks of this backend, in the order of the verdict."""
+
+
+def judge_payload(
+    data: bytes,
+    *,
+    visibility: str,
+    context: bytes,
+    inputs: Sequence[IntArray] | None,
+    outputs: Sequence[IntArray] | None,
+    key: EzklKey | None,
+    srs_label: str,
+    policy: Policy,
+) -> Judgement:
+    """Check a payload against the values of a statement.
+
+    Args:
+        data: the payload.
+        visibility: as the proof file states it.
+        context, inputs, outputs: of the statement; values None if the verifier does not hold them.
+        key: the key that the verifier trusts for the program, or None.
+        srs_label: what this verifier knows of `s_g2` of the *payload*.
+
+    Raises:
+        MalformedProof: the payload cannot be decoded.
+        MissingDependency: ezkl is not installed.
+    """
+    payload = Payload.decode(data)  # EZ-1
+    pinned = (
+        EZ_1.ok(expected="format version 1", found=f"{len(data)} bytes"),
+        _examine_version(payload, key),
+        _examine_vk(payload, key),
+        _examine_settings(payload, key),
+        _examine_srs(payload, key),
+        _examine_visibility(visibility, key),
+    )
+    allowed = (_examine_trust(srs_label, policy), _examine_soundness(policy))
+    if not all(check.ok for check in pinned):
+        proof = EZ_9.skipped(hint="the proof is run only against pinned material")
+    else:
+        proof = _examine_proof(payload, visibility, context, inputs, outputs)
+    return Judgement(
+        checks=(*pinned[:5], allowed[0], pinned[5], allowed[1], proof),
+        establishes=(
+            "The outputs are what the program computes on the inputs, exactly, by a "
+            "zero-knowledge proof (Halo2 with KZG commitments) bound to the context.",
+        ),
+        does_not_establish=_limits(srs_label),
+        reveals=_reveals(visibility),
+    )
+
+
+def _examine_version(payload: Payload, key: EzklKey | None) -> Check:
+    # EZ-2: another version may lay out the same settings as another circuit.
+    expected = {EZKL_VERSION} | ({key.ezkl_version} if key else set())
+    if expected == {payload.ezkl_version}:
+        return EZ_2.ok(expected=EZKL_VERSION, found=payload.ezkl_version)
+    return EZ_2.failed(
+        expected=" and ".join(sorted(expected)),
+        found=payload.ezkl_version,
+        hint="make the proof and the lock again with this release",
+    )
+
+
+def _pin(spec: CheckSpec, expected: bytes | None, found: bytes, hint: str) -> Check:
+    shown = found.hex() if len(found) <= 32 else f"{found[:16].hex()}..."
+    if expected is None:
+        return spec.undecided(
+            "no-ezkl-key",
+            found=shown,
+            hint="give the program, or a lock with its ezkl key",
+        )
+    wanted = expected.hex() if len(expected) <= 32 else f"{expected[:16].hex()}..."
+    if expected != found:
+        return spec.failed(expected=wanted, found=shown, hint=hint)
+    return spec.ok(expected=wanted, found=shown)
+
+
+def _examine_vk(payload: Payload, key: EzklKey | None) -> Check:
+    # EZ-3: with fixed parameters the weights are committed in the verification key.
+    digest = hashlib.sha256(payload.vk).digest()
+    return _pin(
+        EZ_3,
+        key.vk_sha256 if key else None,
+        digest,
+        "the proof is of another circuit, or the vk was changed",
+    )
+
+
+def _examine_settings(payload: Payload, key: EzklKey | None) -> Check:
+    # EZ-4: ezkl rebuilds the constraint system from these before it reads the key.
+    digest = hashlib.sha256(payload.settings).digest()
+    return _pin(EZ_4, key.settings_sha256 if key else None, digest, "the settings were changed")
+
+
+def _examine_srs(payload: Payload, key: EzklKey | None) -> Check:
+    # EZ-5: with an `s_g2` of one's own choice any proof can be forged.
+    return _pin(
+        EZ_5,
+        key.s_g2 if key else None,
+        payload.s_g2,
+        "the proof was made under another reference string",
+    )
+
+
+def _examine_trust(label: str, policy: Policy) -> Check:
+    # EZ-6: the label is the verifier's own knowledge of the point, not the prover's word.
+    if label == "public":
+        return EZ_6.ok(expected="public ceremony", found="public ceremony")
+    found = "generated on this machine" if label == "local" else "of unknown origin"
+    if "local_setup" in policy.allow_insecure:
+        return EZ_6.ok(expected="any (allowed by the policy)", found=found)
+    return EZ_6.failed(
+        expected="public ceremony",
+        found=found,
+        hint="prove with the public reference string; if it was, import any file of the ceremony "
+        "so that this verifier knows its point; for tests allow insecure setups",
+    )
+
+
+def _examine_visibility(visibility: str, key: EzklKey | None) -> Check:
+    # EZ-7: hashed and public circuits read the first instances differently.
+    if key is None:
+        return EZ_7.undecided(
+            "no-ezkl-key", found=visibility, hint="give the program, or a lock with its ezkl key"
+        )
+    if key.visibility != visibility:
+        return EZ_7.failed(
+            expected=key.visibility,
+            found=visibility,
+            hint="the key was derived for the other visibility",
+        )
+    return EZ_7.ok(expected=key.visibility, found=visibility)
+
+
+def _examine_soundness(policy: Policy) -> Check:
+    # EZ-8: a fixed property of the curve.
+    expected, found = f">= {policy.minimum_soundness_bits} bits", f"{SOUNDNESS_BITS} bits"
+    if policy.minimum_soundness_bits > SOUNDNESS_BITS:
+        return EZ_8.failed(expected=expected, found=found, hint="use another backend")
+    return EZ_8.ok(expected=expected, found=found)
+
+
+def _examine_proof(
+    payload: Payload,
+    visibility: str,
+    context: bytes,
+    inputs: Sequence[IntArray] | None,
+    outputs: Sequence[IntArray] | None,
+) -> Check:
+    # EZ-9: the instances come from the statement's values, never from the proof file's payload.
+    expected = "accepted with the statement's values"
+    if inputs is None or outputs is None:
+        return EZ_9.undecided(
+            "values-missing", expected=expected, hint="give the input that was proven"
+        )
+    shown = [[felt(int(value)) for value in tensor.reshape(-1)] for tensor in inputs] + [
+        [felt(limb) for limb in context_limbs(context)]
+    ]
+    ending = _verify_in_child(payload, shown, visibility, felts(outputs))
+    if ending.status == "missing":
+        raise MissingDependency(
+            f"the package ezkl {EZKL_VERSION} is needed to verify",
+            why=ending.message,
+            hint="pip install 'verifiable[ezkl]'",
+        )
+    if ending.status in ("timeout", "killed"):
+        return EZ_9.undecided(
+            "verifier-stopped",
+            expected=expected,
+            found=ending.message,
+            hint="try again on a machine with more memory; honest proofs verify in seconds",
+        )
+    if ending.status != "ok" or ending.value["accepted"] is not True:
+        return EZ_9.failed(
+            "proof-rejected",
+            expected=expected,
+            found=ending.message or "rejected",
+            hint="the proof is false, or belongs to other values or another context",
+        )
+    if ending.value["minimal"] is not True:
+        return EZ_9.failed(
+            "proof-not-minimal",
+            expected="no bytes after the proof",
+            found="accepted without its last byte as well",
+            hint="bytes were appended to the proof",
+        )
+    return EZ_9.ok(expected=expected, found="accepted")
+
+
+def _verify_in_child(
+    payload: Payload, shown: list[list[str]], visibility: str, outputs: list[str]
+) -> Ending:
+    with tempfile.TemporaryDirectory(prefix="verifiable-") as name:
+        folder = Path(name)
+        (folder / "vk.key").write_bytes(payload.vk)
+        (folder / "settings.json").write_bytes(payload.settings)
+        (folder / "kzg.srs").write_bytes(verifier_srs(payload.s_g2))
+        job: dict[str, Any] = {
+            "job": "verify",
+            "inputs": shown,
+            "hashed": visibility == "hashed",
+            "outputs": outputs,
+            "proof": list(payload.proof),
+            "settings": "settings.json",
+            "vk": "vk.key",
+            "srs": "kzg.srs",
+        }
+        return run_child(job, folder, limit_s=VERIFY_LIMIT_S)
+
+
+def _limits(srs_label: str) -> tuple[str, ...]:
+    found = ["That the ezkl library and Halo2 are free of faults."]
+    if srs_label != "public":
+        found.append(
+            "Anything against whoever made the reference string: it is not the public "
+            "ceremony's, and its maker can forge proofs."
+        )
+    else:
+        found.append("That at least one participant of the public ceremony was honest.")
+    return tuple(found)
+
+
+def _reveals(visibility: str) -> tuple[str, ...]:
+    if visibility == "hashed":
+        return (
+            "The outputs, and Poseidon hashes of the inputs (guessable where inputs are few).",
+            "The shape of the circuit.",
+        )
+    return ("The inputs and the outputs.", "The shape of the circuit.")

@@ -1,0 +1,168 @@
+"""The child process: one job of the ezkl library, then exit.
+
+ezkl is native code that prints to stdout, panics with exceptions outside `Exception`, needs HOME,
+and can take all memory. So no other process imports it. The parent (`child.py`) writes `job.json`
+into an empty folder and starts `python -m verifiable.backends.ezkl.worker` there; this writes
+`result.json`: `{"value": ...}` or `{"error": type, "message": text, "panic": bool}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+_MODULUS = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
+
+
+def _gen_settings(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    run_args = ezkl.PyRunArgs()
+    for name, value in job["run_args"].items():
+        setattr(run_args, name, tuple(value) if isinstance(value, list) else value)
+    _call(ezkl.gen_settings, job["model"], job["settings"], py_run_args=run_args)
+    return json.loads(Path(job["settings"]).read_text(encoding="utf-8"))
+
+
+def _compile(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    _call(ezkl.compile_circuit, job["model"], job["circuit"], job["settings"])
+
+
+def _setup(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    _call(ezkl.setup, job["circuit"], job["vk"], job["pk"], job["srs"])
+
+
+def _witness(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    """Run the circuit on rows of inputs; the last row's witness file stays."""
+    found = []
+    for row in job["rows"]:
+        Path("data.json").write_text(json.dumps({"input_data": row}), encoding="utf-8")
+        witness = _call(ezkl.gen_witness, "data.json", job["circuit"], job["witness"])
+        found.append(
+            {
+                part: [[_signed(v) for v in t] for t in witness[part]]
+                for part in ("inputs", "outputs")
+            }
+        )
+    return found
+
+
+def _mock(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    return bool(_call(ezkl.mock, job["witness"], job["circuit"]))
+
+
+def _prove(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    _call(ezkl.prove, job["witness"], job["circuit"], job["pk"], job["proof"], job["srs"])
+    proof = json.loads(Path(job["proof"]).read_text(encoding="utf-8"))
+    return {"instances": proof["instances"], "proof": bytes(proof["proof"]).hex()}
+
+
+def _verify(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    """Verify a proof, and check that it has no bytes beyond its end.
+
+    ezkl stops reading where the proof is complete, so a proof that is still accepted without its
+    last byte has bytes that are not part of it.
+    """
+    shown = job["inputs"]
+    if job["hashed"]:
+        shown = [_call(ezkl.poseidon_hash, tensor) for tensor in shown]
+    instances = [value for tensor in shown for value in tensor] + job["outputs"]
+
+    def accepts(proof: list[int]) -> bool:
+        whole = {"instances": [instances], "proof": proof}
+        Path("proof.json").write_text(json.dumps(whole), encoding="utf-8")
+        verified = _call(ezkl.verify, "proof.json", job["settings"], job["vk"], job["srs"])
+        return verified is True
+
+    def refuses(proof: list[int]) -> bool:
+        try:
+            return not accepts(proof)
+        except RuntimeError:
+            return True
+
+    return {"accepted": accepts(job["proof"]), "minimal": refuses(job["proof"][:-1])}
+
+
+def _gen_srs(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    _call(ezkl.gen_srs, job["srs"], job["logrows"])
+
+
+def _get_srs(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    _call(ezkl.get_srs, logrows=job["logrows"], srs_path=job["srs"])
+
+
+_JOBS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
+    "gen_settings": _gen_settings,
+    "compile": _compile,
+    "setup": _setup,
+    "witness": _witness,
+    "mock": _mock,
+    "prove": _prove,
+    "verify": _verify,
+    "gen_srs": _gen_srs,
+    "get_srs": _get_srs,
+}
+
+
+def _signed(felt: str) -> int:
+    value = int.from_bytes(bytes.fromhex(felt), "little")
+    return value if value <= _MODULUS // 2 else value - _MODULUS
+
+
+def _call(function: Callable[..., Any], /, *args: Any, **keywords: Any) -> Any:
+    """Call a function of ezkl that may or may not be a coroutine (`get_srs` is one)."""
+
+    async def inside_loop() -> Any:
+        found = function(*args, **keywords)
+        return await found if inspect.isawaitable(found) else found
+
+    return asyncio.run(inside_loop())
+
+
+def _peak_rss_bytes() -> int:
+    """Peak resident bytes of this process; 0 where the system does not say.
+
+    On Linux not from `getrusage`, which counts the parent's memory before `exec` as well.
+    """
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return 0
+
+
+def main() -> int:
+    """Do the job described in `job.json` of the current folder."""
+    os.dup2(2, 1)  # whatever ezkl prints becomes talk, never a result
+    # Set before ezkl is loaded: it panics without HOME, and keeps files of its own below it.
+    os.environ["HOME"] = os.getcwd()
+    job = json.loads(Path("job.json").read_text(encoding="utf-8"))
+    result: dict[str, Any]
+    try:
+        import ezkl
+
+        result = {"value": _JOBS[job["job"]](ezkl, job)}
+    except ImportError as error:
+        result = {"error": "ImportError", "message": str(error), "panic": False}
+    except BaseException as error:  # pyo3 panics derive from BaseException
+        result = {
+            "error": type(error).__name__,
+            "message": str(error),
+            "panic": not isinstance(error, Exception),
+        }
+    result["peak_rss_bytes"] = _peak_rss_bytes()
+    Path("result.part").write_text(json.dumps(result), encoding="utf-8")
+    os.replace("result.part", "result.json")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
