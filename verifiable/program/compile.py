@@ -22,6 +22,7 @@ from verifiable.program.program import Program
 from verifiable.program.quantise import QuantiseOptions, input_shapes, is_quantised, quantise
 from verifiable.program.scales import (
     Scales,
+    complete_inputs,
     decode_scales,
     encode_scales,
     extract_scales,
@@ -126,9 +127,8 @@ def _scales(
             code="calibration-needed",
         )
     progress(ProgressEvent(phase="quantise", message="choosing scales on the calibration data"))
-    return extract_scales(
-        quantise(plain, rows, options.quantisation, progress=progress, cancel=cancel)
-    )
+    quantised = quantise(plain, rows, options.quantisation, progress=progress, cancel=cancel)
+    return complete_inputs(extract_scales(quantised), rows, options.quantisation.activation)
 
 
 def _metadata(

@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto
 
@@ -21,6 +23,7 @@ from verifiable.program.graph import Graph, GraphNode
 __all__ = [
     "Scales",
     "TensorScale",
+    "complete_inputs",
     "decode_scales",
     "encode_scales",
     "extract_scales",
@@ -76,6 +79,29 @@ def _float_name(graph: Graph, quantise: GraphNode) -> str:
     return quantise.inputs[0]
 
 
+def complete_inputs(
+    scales: Scales, rows: Mapping[str, npt.NDArray[Any]], dtype: str
+) -> dict[str, TensorScale]:
+    """Add the scale of each graph input that a quantiser left out.
+
+    Quantisers skip an input that only a clip reads. Its range is that of the rows, 0 included.
+
+    Args:
+        rows: calibration data by input name.
+        dtype: integer type of activations.
+    """
+    found = dict(scales)
+    limits = np.iinfo(_DTYPES[dtype][1])
+    for name, values in rows.items():
+        if name in found:
+            continue
+        lo, hi = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+        scale = float(np.float32((hi - lo) / (int(limits.max) - int(limits.min)) or 1.0))
+        zero_point = int(np.clip(np.rint(limits.min - lo / scale), limits.min, limits.max))
+        found[name] = TensorScale(scale=scale, zero_point=zero_point, dtype=dtype)
+    return found
+
+
 def insert_scales(model: onnx.ModelProto, scales: Scales) -> onnx.ModelProto:
     """Quantise and dequantise each named tensor of a float model where it is made.
 
@@ -117,14 +143,19 @@ def _insert(graph: Graph, name: str, parameters: TensorScale) -> None:
 
 
 def placeholder_scales(model: onnx.ModelProto) -> dict[str, TensorScale]:
-    """A made-up scale for every activation, so that a model can be inspected without data."""
+    """A made-up scale for every activation, so that a model can be inspected without data.
+
+    As quantisers do, none between an operator and the clip that follows it.
+    """
     graph = Graph(model)
     names = [*graph.inputs, *(name for node in graph for name in filter(None, node.outputs))]
-    return {
-        name: TensorScale(scale=2.0**-4, zero_point=0, dtype="int8")
-        for name in names
-        if graph.types.get(name) == TensorProto.FLOAT
-    }
+    found = {}
+    for name in names:
+        reader = graph.only_consumer(name)
+        clipped = reader is not None and reader.is_op("Relu", "Clip") and name not in graph.inputs
+        if graph.types.get(name) == TensorProto.FLOAT and not clipped:
+            found[name] = TensorScale(scale=2.0**-4, zero_point=0, dtype="int8")
+    return found
 
 
 def encode_scales(scales: Scales) -> str:
