@@ -88,7 +88,7 @@ class Verdict:
     @property
     def failed(self) -> tuple[Check, ...]:
         """All checks that are not ok, those that failed first."""
-        order = {"failed": 0, "skipped": 1, "undecided": 2}
+        order = {"failed": 0, "undecided": 1, "skipped": 2}
         return tuple(
             sorted(
                 (check for check in self.checks if not check.ok),
