@@ -31,13 +31,13 @@ __all__ = [
     "placeholder_scales",
 ]
 
-_DTYPES = {
+_DTYPES: dict[str, tuple[int, type[np.signedinteger[Any]] | type[np.unsignedinteger[Any]]]] = {
     "int8": (TensorProto.INT8, np.int8),
     "uint8": (TensorProto.UINT8, np.uint8),
     "int16": (TensorProto.INT16, np.int16),
     "uint16": (TensorProto.UINT16, np.uint16),
 }
-_NAMES = {code: name for name, (code, _) in _DTYPES.items()}
+_NAMES: dict[int, str] = {code: name for name, (code, _) in _DTYPES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
