@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verifiable.api import (
+        Forecast,
+        ModelReport,
         ProveItem,
         ProveResult,
         RunResult,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         prove,
         prove_many,
         run,
+        save_program,
         setup,
         verify,
     )
@@ -59,6 +62,7 @@ __all__ = [
     "Cancellation",
     "Cancelled",
     "Check",
+    "Forecast",
     "InvalidInput",
     "Lock",
     "MalformedFile",
@@ -66,6 +70,7 @@ __all__ = [
     "MalformedModel",
     "MalformedProof",
     "MissingDependency",
+    "ModelReport",
     "Policy",
     "Program",
     "ProgressEvent",
@@ -94,6 +99,7 @@ __all__ = [
     "prove",
     "prove_many",
     "run",
+    "save_program",
     "setup",
     "verify",
 ]
@@ -113,6 +119,8 @@ _HOME = {
     "export_torch": "verifiable.export",
     **dict.fromkeys(
         (
+            "Forecast",
+            "ModelReport",
             "ProveItem",
             "ProveResult",
             "RunResult",
@@ -125,6 +133,7 @@ _HOME = {
             "prove",
             "prove_many",
             "run",
+            "save_program",
             "setup",
             "verify",
         ),

@@ -164,6 +164,17 @@ class Backend(Protocol):
             UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
         """
 
+    def matching(self, proof: Proof, options: Options) -> Options:
+        """The options under which `setup` derives the key that `proof` must verify under.
+
+        For a verifier that holds the program. The proof only selects among what this machine
+        holds; whether that is trusted is for `judge` to say.
+
+        Raises:
+            MalformedProof: the payload cannot be decoded.
+            SetupError: (code `srs-not-held`) what the key follows from is not on this machine.
+        """
+
     def prove(
         self, program: Program, trace: Trace, statement: Statement, setup: Setup, options: Options
     ) -> Evidence:

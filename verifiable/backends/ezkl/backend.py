@@ -6,13 +6,16 @@ Proving code is imported when it is asked for, so that a verifier never loads it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from verifiable.backends.base import Estimate, Evidence, Judgement, Key, NodeSupport, Options, Setup
 from verifiable.backends.ezkl.format import BACKEND_ID, EZKL_VERSION, EzklKey, Payload
 from verifiable.backends.ezkl.trust import srs_label
 from verifiable.backends.ezkl.verify import EZKL_CHECKS, judge_payload
 from verifiable.cache import Cache
+from verifiable.errors import SetupError
 from verifiable.program.execute import Trace
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment
@@ -67,6 +70,29 @@ class EzklBackend:
         from verifiable.backends.ezkl.keys import set_up
 
         return set_up(program, options)
+
+    def matching(self, proof: Proof, options: Options) -> Options:
+        """The options of the reference string that a proof names, if this machine holds it."""
+        options = replace(options, visibility=proof.visibility)
+        if "srs_file" in options.settings:
+            return options
+        s_g2 = Payload.decode(proof.payload).s_g2
+        cache = Cache(options.cache_dir)
+        label = srs_label(s_g2, cache, self._listed_srs)
+        chosen = {"public": {"srs": "public"}, "local": {"srs": "local-insecure"}}.get(label)
+        if chosen is None:
+            from verifiable.backends.ezkl.srs import stored_srs
+
+            held = [item for item in stored_srs(cache) if item.s_g2 == s_g2]
+            if not held:
+                raise SetupError(
+                    "the reference string of this proof is not on this machine",
+                    hint="verify with a lock, or give the file (--srs FILE); for a proof under "
+                    "the public ceremony's, `verifiable setup PROGRAM` fetches it",
+                    code="srs-not-held",
+                )
+            chosen = {"srs_file": str(held[0].path)}
+        return replace(options, settings=MappingProxyType(chosen))
 
     def prove(
         self, program: Program, trace: Trace, statement: Statement, setup: Setup, options: Options

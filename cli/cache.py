@@ -1,0 +1,59 @@
+"""`verifiable cache`: what the cache folder holds, and clearing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .console import Console, bytes_text
+from .options import cache_option, reporting
+
+__all__ = ["command"]
+
+
+@click.group("cache")
+def command() -> None:
+    """List or clear the cached keys and reference strings."""
+
+
+@command.command("list")
+@cache_option
+@reporting
+def list_entries(cache_dir: Path | None, *, console: Console) -> None:
+    """List what the cache holds."""
+    from verifiable.cache import Cache
+
+    cache = Cache(cache_dir)
+    entries = cache.entries()
+    document = {
+        "cache_dir": str(cache.root),
+        "size_bytes": sum(entry.size_bytes for entry in entries),
+        "entries": [
+            {"kind": entry.kind, "key": entry.key, "size_bytes": entry.size_bytes}
+            for entry in entries
+        ],
+    }
+
+    def show(out: Console) -> None:
+        if entries:
+            rows = [(entry.kind, entry.key, bytes_text(entry.size_bytes)) for entry in entries]
+            out.table(("kind", "key", "size"), rows)
+        total = bytes_text(sum(entry.size_bytes for entry in entries))
+        out.line(f"{cache.root}: {len(entries)} entries, {total}")
+
+    console.result(document, show)
+
+
+@command.command("clear")
+@click.option("--kind", help="Only entries of this kind.")
+@cache_option
+@reporting
+def clear_entries(kind: str | None, cache_dir: Path | None, *, console: Console) -> None:
+    """Remove cached entries; keys are made again when they are needed."""
+    from verifiable.cache import Cache
+
+    cache = Cache(cache_dir)
+    freed = cache.clear(kind)
+    document = {"cache_dir": str(cache.root), "freed_bytes": freed}
+    console.result(document, lambda out: out.line(f"{cache.root}: freed {bytes_text(freed)}"))

@@ -1,0 +1,259 @@
+"""What every error code means, and what to do: the text of `verifiable explain CODE`.
+
+Codes of checks (`wrong-program`, `proof-rejected`, ...) are explained by their checks as well. A
+test reads the sources and holds this table complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["CODES"]
+
+_GENERAL = {
+    "cancelled": "The work was stopped on request. Nothing half-written is left behind.",
+    "error": "A failure without a code of its own; its message says what to do.",
+    "internal-error": "A defect of this program. Set VERIFIABLE_DEBUG=1 to see where it happened, "
+    "and report it.",
+    "missing-dependency": "An optional package is not installed. The message names the extra that "
+    "brings it, for instance pip install 'verifiable[ezkl]'.",
+    "not-proven": "The evidence was read and does not prove the statement.",
+    "out-of-memory": "The machine has too little memory. See `verifiable estimate`; close other "
+    "programs or use a larger machine.",
+    "proving-error": "The prover failed, or made a proof that its own verification refused.",
+    "process-killed": "The backend's process ended before it gave a result, most often because "
+    "memory ran out. See `verifiable estimate`.",
+    "resource-limit": "A limit on time, memory or size was reached.",
+    "setup-error": "Keys or a reference string could not be made, found or trusted.",
+    "time-limit": "A phase ran longer than the time limit that was given.",
+    "undecided": "The verifier lacks something (a key, the program, an input) to decide either "
+    "way. The failed check says what.",
+    "unknown-backend": "No backend of this name is installed.",
+    "unknown-option": "The backend has no such option, or the option no such value.",
+    "unknown-visibility": "Visibility is `public` or `hashed`.",
+    "two-setups": "A file with a public setup and a setup made on this machine exclude each "
+    "other: give one of --srs and --insecure-local-setup.",
+    "view-unsupported": "This release has no backend that reads a chain.",
+    "naive-time": "The time of judging needs a time zone, so that it means one moment.",
+}
+
+_FILES = {
+    "file-too-large": "The file, or what it unpacks to, is larger than its format allows here.",
+    "unreadable-file": "The file does not exist or cannot be opened. Check the path and the "
+    "permissions.",
+    "unwritable-cache": "The cache folder cannot be written to. Free some space, or name another "
+    "folder by --cache-dir or VERIFIABLE_CACHE_DIR.",
+    "unwritable-file": "The output cannot be written. Check that its folder exists, is writable "
+    "and has space.",
+    "malformed-file": "A file (lock, policy, reference string, ...) does not follow its format.",
+    "malformed-json": "The file is not one JSON document.",
+    "malformed-proof": "The proof file cannot be decoded. That says nothing on its claim.",
+    "malformed-key": "The key in the lock does not follow its format. Write the lock again.",
+    "duplicate-key": "A JSON object has the same key twice, so readers could disagree about it.",
+    "duplicate-name": "Two inputs, or two outputs, have one name.",
+    "duplicate-program": "A lock has two entries for one program.",
+    "lock-root-mismatch": "A header in the lock does not hash to the program root beside it. "
+    "Write the lock again from the program.",
+    "missing-key": "A JSON object lacks a key that its format demands.",
+    "unknown-key": "A JSON object has a key that its format does not know. Nothing is ignored "
+    "silently.",
+    "unknown-format": "The file is of another format, or of a version that this release does not "
+    "know.",
+    "unknown-spec-version": "The program's commitments follow a version that this release does "
+    "not know.",
+    "unknown-allowance": "`allow_insecure` knows local_setup, simulated_tee and local_chain.",
+    "bad-digest": "A digest is 32 bytes, no more and no less.",
+    "bad-salt": "A salt is 32 bytes, no more and no less.",
+    "bad-version": "A version is dotted numbers such as 23.0.5.",
+    "not-base64": "A text is not canonical base64.",
+    "not-float": "A number is not written as the format demands.",
+    "not-hex": "A text is not `0x` with lower-case hex digits of the right count.",
+    "not-unicode": "A text holds code points that are no characters.",
+    "not-utf8": "The file is not UTF-8.",
+    "number-not-canonical": "A number is not in its one canonical form.",
+    "out-of-bounds": "A number lies outside what the format allows.",
+    "too-deep": "The JSON is nested deeper than any valid file.",
+    "too-large": "The file or a part of it is larger than its format allows.",
+    "too-many": "A list is longer than its format allows.",
+    "wrong-count": "A list has another number of members than the schema says.",
+    "wrong-type": "A member has another type than its format says.",
+    "payload-magic": "The backend's part of the proof is not of the format that it says.",
+    "payload-size": "A part of the payload is empty or too large.",
+    "payload-trailing-bytes": "The payload goes on after its end.",
+    "payload-truncated": "The payload ends too early.",
+    "payload-version": "The payload's version is not a version number.",
+}
+
+_MODELS = {
+    "malformed-model": "The model or program file breaks the rules of its format.",
+    "unsupported-model": "The model is well formed, but cannot be compiled or proven. All reasons "
+    "are listed; `verifiable inspect` shows them operator by operator.",
+    "not-onnx": "The file is not ONNX, or is damaged.",
+    "not-a-program": "The file is an ONNX model, but not a compiled program. Make one with "
+    "`verifiable compile`.",
+    "not-canonical": "The program file holds something that no program needs. Compile again.",
+    "not-normalisable": "ONNX's own tools cannot bring the model into its plain form.",
+    "not-runnable": "onnxruntime cannot run the model.",
+    "quantisation-failed": "onnxruntime cannot quantise the model.",
+    "bad-attribute": "An operator of the program file has an attribute that it cannot have.",
+    "bad-constant": "A weight or table of the program file is not what the format says.",
+    "bad-external-data": "A tensor lies in another file that may not be read: outside the model's "
+    "folder, missing, or too short.",
+    "bad-function": "A function of the program file has another body than its operator.",
+    "bad-graph": "The graph is not well formed: a name is used before it is made, or twice.",
+    "bad-header": "The header of the program file (versions, opsets) is not the format's.",
+    "bad-metadata": "The metadata of the program file break the format.",
+    "bad-name": "A name is empty, too long, or not the one that the format gives.",
+    "bad-operands": "An operator of the program file has operands that it cannot have.",
+    "bad-opset": "The model does not say which ONNX operator set it uses.",
+    "bad-scale": "A quantisation scale is not a positive finite number.",
+    "bad-schema": "Inputs or outputs of the program break the format.",
+    "bad-shape": "A shape does not fit the model's input, or the tensors around it.",
+    "bad-tensor": "A stored tensor is damaged: its bytes do not fit its shape and type.",
+    "bad-view": "A reshape in the program file does not fit the tensors around it.",
+    "bad-width": "A value needs more bytes than its tensor is declared with.",
+    "bias-range": "A bias is too large to be exact in 32 bits at the scales found. Calibrate with "
+    "typical data, or quantise per channel.",
+    "bounds-exceeded": "A value left the bounds that the range analysis has to prove. Compile "
+    "again; such a program is refused.",
+    "range-bound": "A value of this node can exceed the bounds of exact arithmetic. Use fewer "
+    "terms, smaller weights or 8-bit activations.",
+    "calibration-needed": "A float model needs calibration data: --calibration FILE.npz with some "
+    "hundred typical inputs.",
+    "contradicting-shapes": "The shapes in the model contradict each other.",
+    "dynamic-shape": "A shape is only known when the model runs. Fix the inputs' axes with "
+    "--shape NAME=1,3,48,48.",
+    "empty-tensor": "A tensor has no elements.",
+    "external-data": "A program file keeps all data inside.",
+    "function-not-finite": "An elementwise function is not finite on some value it can get.",
+    "input-not-quantised": "An operator reads a tensor that the quantised model leaves in floating "
+    "point.",
+    "no-input": "The model has no input.",
+    "no-output": "The model has no output.",
+    "tensor-too-large": "A tensor is larger than this release reads.",
+    "table-too-wide": "The function's input takes too many values for a table. Use 8-bit "
+    "activations.",
+    "unknown-input": "--shape names an input that the model does not have.",
+    "unknown-operator": "The program file uses an operator that no program has.",
+    "unsupported": "This use of the operator is not supported; the message says which and why.",
+    "unsupported-by-backend": "The program compiles, but this backend cannot prove the operator.",
+    "unsupported-control-flow": "Loops and branches have no fixed trace and cannot be proven.",
+    "unsupported-format-version": "The ONNX file is of a version that this release does not read.",
+    "unsupported-input": "An input has a type that cannot be quantised.",
+    "unsupported-operator": "The operator is not supported. `verifiable inspect` lists all that "
+    "are in the way; --cut-output removes a final Softmax or Sigmoid.",
+    "unsupported-opset": "The operator set is older than 9 or newer than this release reads.",
+    "unsupported-sparse-tensor": "Sparse tensors are not supported. Store the tensor densely.",
+    "unsupported-type": "A tensor has an element type that is not supported.",
+    "unusable-shape": "The given shape cannot be the input's.",
+    "unused-constant": "The program file has a weight or table that no operator reads.",
+}
+
+_INPUTS = {
+    "invalid-input": "An argument or an input value is not acceptable.",
+    "malformed-input": "Input or calibration data cannot be read, or do not fit the model.",
+    "damaged-npz": "The .npz file is damaged.",
+    "index-needed": "The file holds several rows: choose one by --index.",
+    "no-such-row": "The file has no row of this index; rows count from 0.",
+    "not-an-npz": "The file is not an .npz archive, as numpy.savez writes it.",
+    "not-finite": "A number is NaN or infinite.",
+    "not-integers": "Quantised values are integers.",
+    "not-numeric": "Only arrays of real numbers are read; pickled objects never are.",
+    "out-of-range": "A value lies outside what the program was calibrated for. Scale the input as "
+    "the calibration data were, or clip it (--saturate), which the proof then says.",
+    "value-out-of-width": "A value does not fit the bytes per element that its tensor has.",
+    "wrong-dtype": "The array holds values of another type than needed.",
+    "wrong-inputs": "The inputs are not those of the program.",
+    "wrong-names": "The arrays are not named as the inputs of the model.",
+    "wrong-shape": "The array's shape is not the input's.",
+}
+
+_EZKL = {
+    "circuit-too-large": "The program needs more rows than the largest public reference string "
+    "has. Prove a smaller model.",
+    "ezkl-error": "The ezkl library refused the work.",
+    "ezkl-panic": "The ezkl library broke in its native code.",
+    "ezkl-unsupported": "ezkl cannot prove this operator.",
+    "instances-mismatch": "ezkl's public values are not those of the statement.",
+    "keys-unavailable": "The cached keys are incomplete or vanished. Clear the cache and set up "
+    "again.",
+    "own-proof-refused": "A finished proof did not pass its own verification and was not "
+    "returned. Clear the cache and try again; if it happens again, report it.",
+    "own-proof-rejected": "ezkl made a proof that its own verifier rejects; it was not returned.",
+    "srs-digest": "A fetched reference string has another SHA-256 than the public one. Do not "
+    "use it.",
+    "srs-generators": "The file does not start from the curve's generators.",
+    "srs-logrows": "The reference string is for another number of rows than the circuit has.",
+    "srs-mismatch": "Keys and reference string do not belong together.",
+    "srs-not-held": "To derive the key, the verifier needs the reference string that the proof "
+    "was made under. Verify with a lock, or give the file by --srs.",
+    "srs-point": "The reference string holds points that are not of the curve's group.",
+    "srs-size": "The file has not the size that its header says.",
+    "srs-structure": "The points of the file are not the powers of one secret.",
+    "srs-unavailable": "The public reference string is not here and could not be fetched. Import "
+    "the file with `verifiable srs import FILE`; for tests only, use --insecure-local-setup.",
+    "witness-mismatch": "ezkl computed other outputs than the executor. Report it with the model.",
+}
+
+_CHECKS = {
+    "backend-not-accepted": "The policy does not accept this kind of evidence.",
+    "backend-not-installed": "The backend that made the proof is not installed here.",
+    "backend-version-not-accepted": "The policy demands a newer version of the backend.",
+    "check-not-run": "A check was not run because an earlier one failed. It never counts as "
+    "passed.",
+    "input-does-not-fit": "Input values do not fit the program's schema.",
+    "input-mismatch": "The input is not the one that the statement commits to.",
+    "input-missing": "The proof does not show its input, and the verifier does not hold it: give "
+    "it with --input.",
+    "input-saturated": "The prover clipped the input, and the policy does not allow that.",
+    "insecure-setup": "The proof was made under a setup that is not the public ceremony's: its "
+    "maker can forge. For tests and demos, --allow-insecure-setup accepts it.",
+    "key-of-another-backend": "The key that was given belongs to another backend.",
+    "no-ezkl-key": "Without a trusted key, nothing of the evidence can be checked. Give --program "
+    "or --lock.",
+    "no-key": "The verifier has no key for this program. Give --program, so that it is derived "
+    "here, or --lock.",
+    "output-does-not-fit": "Output values do not fit the program's schema.",
+    "output-mismatch": "The output is not the one that the statement commits to: somebody changed "
+    "one of them.",
+    "policy-not-enforced": "The policy demands something that this verifier cannot check, so "
+    "nothing can satisfy it.",
+    "program-header-mismatch": "The header in the proof is not the one behind its program root.",
+    "program-not-pinned": "Nothing says which program you trust: give --program, --lock, or a "
+    "policy with program_roots.",
+    "proof-not-minimal": "Bytes were added to the proof.",
+    "proof-rejected": "The cryptographic proof is false, or belongs to other values or another "
+    "context.",
+    "soundness-too-low": "The policy demands more bits of soundness than this backend gives.",
+    "undeclared-check": "The backend reported a check that it never declared.",
+    "values-missing": "The verifier does not hold the values that the proof is about.",
+    "verifier-error": "The backend's verifier broke on this evidence, so nothing was shown.",
+    "verifier-stopped": "The backend's verifier ran out of time or memory.",
+    "wrong-context": "The proof was made for another use.",
+    "wrong-ezkl-version": "The proof was made by another version of ezkl.",
+    "wrong-program": "The proof is about another program than the one you trust.",
+    "wrong-settings": "The circuit's settings are not those that its key was derived with.",
+    "wrong-srs": "The proof was made under another reference string than the key.",
+    "wrong-statement": "The policy names another statement.",
+    "wrong-verification-key": "The proof is of another circuit: other weights or another model.",
+    "wrong-visibility": "Proof and key treat the input in different ways (public, hashed).",
+}
+
+_EXPORT = {
+    "ambiguous-names": "Two tensors of the exported model would have one name.",
+    "export-differs": "The exported file computes something else than the torch module.",
+    "foreign-operator": "The torch module needs an operator that is not standard ONNX.",
+    "input-count": "The number of names is not the number of inputs.",
+    "no-batch-axis": "An input has no axis that could be the batch axis.",
+    "not-a-tensor": "The example holds something that is no tensor.",
+    "not-a-torch-module": "The first argument is not a torch module.",
+    "opset": "The operator set is one that torch cannot export or that compile cannot read.",
+    "output-count": "The number of names is not the number of outputs.",
+    "output-type": "The module returns something other than tensors.",
+}
+
+CODES: Mapping[str, str] = MappingProxyType(
+    {**_GENERAL, **_FILES, **_MODELS, **_INPUTS, **_EZKL, **_CHECKS, **_EXPORT}
+)
+"""By code one or two sentences: what it means, what to do."""

@@ -1,0 +1,281 @@
+"""Where words go: results to stdout, everything else to stderr.
+
+Texts may come from files of strangers, so control characters are shown, never sent to a terminal,
+and nothing is read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verifiable.errors import UnsupportedModel, VerifiableError, VerificationError
+from verifiable.progress import Progress, ProgressEvent, silent
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.console import RenderableType
+    from rich.progress import Progress as RichProgress
+
+__all__ = ["Console", "bytes_text", "printable", "seconds_text"]
+
+PIPE_COLUMNS = 110  # width of tables where there is no terminal to ask
+
+
+def printable(text: object) -> str:
+    """`text` with every character that could steer a terminal written as an escape."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in str(text)
+    )
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration for people."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def bytes_text(count: float | None) -> str:
+    """A size for people."""
+    if count is None:
+        return "unknown"
+    if count < 10_000:
+        return f"{count:,.0f} bytes"
+    for unit, size in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        if count < 1000 * size or unit == "GB":
+            return (
+                f"{count / size:.3g} {unit}" if count < 1000 * size else f"{count / size:,.0f} GB"
+            )
+    raise AssertionError("unreachable")
+
+
+class Console:
+    """Writes one command's result and its talk.
+
+    Args:
+        as_json: the result is one JSON object on stdout.
+        quiet: no talk but errors and warnings.
+    """
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self._lock = threading.Lock()
+
+    # -- the result ----------------------------------------------------------------------------
+
+    def result(self, document: Mapping[str, object], show: Callable[[Console], None]) -> None:
+        """Write the result: `document` as JSON, or what `show` writes for people."""
+        if self.as_json:
+            click.echo(json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False))
+        else:
+            show(self)
+
+    def line(self, text: str = "", *, style: str = "") -> None:
+        """Write one line of the result for people; it is never wrapped or cut."""
+        if style and self._colours(sys.stdout):
+            self._rich(sys.stdout).print(_text(text, style), soft_wrap=True)
+        else:
+            click.echo(printable(text))
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        styles: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write a table; `styles` maps the whole text of a cell to a style."""
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(_text(cell, (styles or {}).get(cell, "")) for cell in row))
+        self._rich(sys.stdout).print(table)
+
+    # -- the talk ------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Write one line of talk."""
+        if not self.quiet:
+            click.echo(printable(text), err=True)
+
+    def warn(self, text: str) -> None:
+        """Write a warning, also under `--quiet`."""
+        click.echo(f"warning: {printable(text)}", err=True)
+
+    def failure(self, error: VerifiableError) -> None:
+        """Report the error that ended the command; under `--json` as an object on stdout too."""
+        if isinstance(error, UnsupportedModel) and len(error.problems) > 1:
+            head = f"{error.where}: {error.what}" if error.where else error.what
+            text = "\n".join([head, *(f"  - {problem}" for problem in error.problems)])
+        else:
+            text = str(error)
+        click.echo(f"error [{error.code}]: {printable(text)}", err=True)
+        if not self.quiet and not isinstance(error, VerificationError):
+            click.echo(f"`verifiable explain {error.code}` tells more", err=True)
+        if self.as_json:
+            self.result({"error": _error_document(error)}, lambda _: None)
+
+    def defect(self, code: str, what: str) -> None:
+        """Report the end of a command by something that is not a typed error."""
+        click.echo(f"error [{code}]: {printable(what)}", err=True)
+        if self.as_json:
+            self.result({"error": {"code": code, "what": what}}, lambda _: None)
+
+    def interrupted(self) -> None:
+        """Say that the user stopped the work."""
+        click.echo("interrupted: nothing was written", err=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Yield a progress callback: bars on a terminal, one line a phase elsewhere."""
+        if self.quiet:
+            yield silent
+        elif sys.stderr.isatty():
+            with _Bars(self._rich(sys.stderr)) as bars:
+                yield bars.report
+        else:
+            lines = _Lines(self.say)
+            yield lines.report
+            lines.close()
+
+    # -- the terminal --------------------------------------------------------------------------
+
+    def _rich(self, stream: Any) -> RichConsole:
+        from rich.console import Console as RichConsole
+
+        width = None if stream.isatty() else PIPE_COLUMNS
+        return RichConsole(
+            file=stream,
+            width=width,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            legacy_windows=False,
+        )
+
+    def _colours(self, stream: Any) -> bool:
+        return bool(stream.isatty())
+
+
+def _text(text: str, style: str = "") -> RenderableType:
+    from rich.text import Text
+
+    return Text(printable(text), style=style)
+
+
+def _error_document(error: VerifiableError) -> dict[str, object]:
+    document: dict[str, object] = {
+        "code": error.code,
+        "what": error.what,
+        "where": error.where,
+        "why": error.why,
+        "hint": error.hint,
+    }
+    if isinstance(error, UnsupportedModel):
+        document["problems"] = [
+            {"code": item.code, "node": item.node, "what": item.what, "hint": item.hint}
+            for item in error.problems
+        ]
+    return document
+
+
+class _Lines:
+    """Progress without a terminal: a line when a phase begins and one when it ends."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._lock = threading.Lock()
+        self._phase = ""
+        self._began_s = 0.0
+
+    def report(self, event: ProgressEvent) -> None:
+        with self._lock:
+            if event.phase == self._phase:
+                return
+            self._end()
+            self._phase = event.phase
+            self._began_s = time.monotonic() - event.elapsed_s
+            expected = f" (about {seconds_text(event.estimate_s)})" if event.estimate_s else ""
+            detail = f": {event.message}" if event.message else ""
+            self._say(f"{event.phase}{detail}{expected}")
+
+    def close(self) -> None:
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        if self._phase:
+            self._say(f"{self._phase}: done in {seconds_text(time.monotonic() - self._began_s)}")
+            self._phase = ""
+
+
+class _Bars:
+    """Progress on a terminal: one bar a phase, the running one moving."""
+
+    def __init__(self, console: RichConsole) -> None:
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bars: RichProgress = RichProgress(
+            SpinnerColumn(finished_text="+"),
+            TextColumn("{task.fields[phase]:<10}", markup=False),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+        )
+        self._lock = threading.Lock()
+        self._phase = ""
+        self._task: Any = None
+
+    def __enter__(self) -> _Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._lock:
+            self._end(failed=kind is not None)
+        self._bars.stop()
+
+    def report(self, event: ProgressEvent) -> None:
+        with self._lock:
+            if event.phase != self._phase:
+                self._end(failed=False)
+                self._phase = event.phase
+                self._task = self._bars.add_task("", phase=printable(event.phase), total=None)
+            fraction = event.fraction
+            if fraction is None and event.estimate_s:
+                fraction = min(0.95, event.elapsed_s / event.estimate_s)
+            expected = f" (about {seconds_text(event.estimate_s)})" if event.estimate_s else ""
+            self._bars.update(
+                self._task,
+                total=None if fraction is None else 1.0,
+                completed=fraction or 0.0,
+                description=printable(event.message).replace("\n", " ")[:80] + expected,
+            )
+
+    def _end(self, *, failed: bool) -> None:
+        if self._task is not None and not failed:
+            self._bars.update(self._task, total=1.0, completed=1.0, description="")
+        self._task = None
+        self._phase = ""

@@ -1,0 +1,182 @@
+"""`verifiable doctor`: is this machine ready, and what to do if not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import click
+
+from .console import Console, bytes_text
+from .exits import FAILED, OK
+from .options import cache_option, reporting
+
+__all__ = ["command"]
+
+_TESTED = ("Linux", "x86_64", (3, 11))
+_REQUIRED = ("numpy", "onnx", "onnxruntime", "pycryptodome", "click", "rich", "cryptography")
+_LITTLE_MEMORY_BYTES = 4 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    """One line of the report; `level` is `ok`, `note` (works with limits) or `problem`."""
+
+    name: str
+    level: str
+    found: str
+    hint: str = ""
+
+
+@click.command("doctor")
+@cache_option
+@reporting
+def command(cache_dir: Path | None, *, console: Console) -> None:
+    """Check this machine: Python, packages, cache folder, memory, public setups."""
+    probes: tuple[Callable[[], _Finding], ...] = (
+        _python,
+        _packages,
+        _ezkl,
+        _home,
+        lambda: _cache_folder(cache_dir),
+        _memory,
+        lambda: _reference_strings(cache_dir),
+    )
+    findings = [probe() for probe in probes]
+    ready = not any(item.level == "problem" for item in findings)
+    document = {
+        "ready": ready,
+        "version": version("verifiable"),
+        "findings": [
+            {"name": item.name, "level": item.level, "found": item.found, "hint": item.hint}
+            for item in findings
+        ],
+    }
+
+    def show(out: Console) -> None:
+        out.table(
+            ("check", "result", "found"),
+            [(item.name, item.level, item.found) for item in findings],
+            styles={"ok": "green", "note": "yellow", "problem": "bold red"},
+        )
+        for item in findings:
+            if item.hint:
+                out.line(f"{item.name}: {item.hint}")
+        out.line("ready" if ready else "not ready", style="green" if ready else "bold red")
+
+    console.result(document, show)
+    click.get_current_context().exit(OK if ready else FAILED)
+
+
+def _python() -> _Finding:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if (platform.system(), platform.machine(), sys.version_info[:2]) != _TESTED:
+        return _Finding(
+            name="python",
+            level="note",
+            found=found,
+            hint="only Python 3.11 on Linux x86-64 is tested",
+        )
+    return _Finding(name="python", level="ok", found=found)
+
+
+def _packages() -> _Finding:
+    versions, missing = [], []
+    for name in _REQUIRED:
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return _Finding(
+            name="packages",
+            level="problem",
+            found=f"missing: {', '.join(missing)}",
+            hint="pip install --upgrade verifiable",
+        )
+    return _Finding(name="packages", level="ok", found=", ".join(versions))
+
+
+def _ezkl() -> _Finding:
+    from verifiable.backends.ezkl.format import EZKL_VERSION
+
+    hint = "pip install 'verifiable[ezkl]' to make and verify ezkl proofs"
+    try:
+        found = version("ezkl")
+    except PackageNotFoundError:
+        return _Finding(name="ezkl", level="note", found="not installed", hint=hint)
+    if found != EZKL_VERSION:
+        return _Finding(
+            name="ezkl", level="note", found=f"{found}, but {EZKL_VERSION} is needed", hint=hint
+        )
+    return _Finding(name="ezkl", level="ok", found=found)
+
+
+def _home() -> _Finding:
+    home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
+    if home:
+        return _Finding(name="home", level="ok", found=home)
+    return _Finding(
+        name="home",
+        level="note",
+        found="HOME is not set",
+        hint="set HOME or VERIFIABLE_CACHE_DIR, so that keys are found again",
+    )
+
+
+def _cache_folder(cache_dir: Path | None) -> _Finding:
+    from verifiable.cache import Cache
+
+    root = Cache(cache_dir).root
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        return _Finding(
+            name="cache",
+            level="problem",
+            found=f"{root}: {error.strerror}",
+            hint="name a writable folder in VERIFIABLE_CACHE_DIR",
+        )
+    size = bytes_text(Cache(cache_dir).size_bytes())
+    return _Finding(name="cache", level="ok", found=f"{root} is writable and holds {size}")
+
+
+def _memory() -> _Finding:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return _Finding(name="memory", level="ok", found="this system does not say")
+    found = f"{bytes_text(total)}, {os.cpu_count()} processors"
+    if total < _LITTLE_MEMORY_BYTES:
+        return _Finding(
+            name="memory",
+            level="note",
+            found=found,
+            hint="proving needs gigabytes: see `verifiable estimate`",
+        )
+    return _Finding(name="memory", level="ok", found=found)
+
+
+def _reference_strings(cache_dir: Path | None) -> _Finding:
+    from verifiable.backends.ezkl.srs import stored_srs
+    from verifiable.cache import Cache
+
+    found = stored_srs(Cache(cache_dir))
+    public = sorted(item.logrows for item in found if item.label == "public")
+    if public:
+        listed = ", ".join(map(str, public))
+        return _Finding(name="public setup", level="ok", found=f"logrows {listed}")
+    return _Finding(
+        name="public setup",
+        level="note",
+        found="none stored",
+        hint="fetched when needed; offline, import a file: `verifiable srs import FILE`",
+    )

@@ -1,0 +1,34 @@
+"""Exit codes, and how an error becomes one."""
+
+from __future__ import annotations
+
+from verifiable.errors import (
+    Cancelled,
+    MalformedFile,
+    MissingDependency,
+    Undecided,
+    VerifiableError,
+)
+
+__all__ = ["FAILED", "INTERRUPTED", "OK", "UNREADABLE", "USAGE", "exit_code"]
+
+OK = 0  # done; for `verify`: proven
+FAILED = 1  # the work failed; for `verify`: not proven
+USAGE = 2  # the command line, or the installation, has to change
+UNREADABLE = 3  # a file cannot be read, or the verifier lacks something to decide
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+_USAGE_CODES = frozenset(
+    ("calibration-needed", "index-needed", "no-such-row", "two-setups", "unknown-backend")
+)
+
+
+def exit_code(error: VerifiableError) -> int:
+    """The exit code for an error that ended a command."""
+    if isinstance(error, Cancelled):
+        return INTERRUPTED
+    if isinstance(error, MissingDependency) or error.code in _USAGE_CODES:
+        return USAGE
+    if isinstance(error, MalformedFile | Undecided):
+        return UNREADABLE
+    return FAILED

@@ -1,0 +1,106 @@
+"""`verifiable lock`: pin programs and their verification keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .console import Console
+from .options import (
+    FILE,
+    cache_option,
+    interruptible,
+    local_setup_option,
+    output_option,
+    reporting,
+    srs_option,
+    time_limit_option,
+    visibility_option,
+)
+
+if TYPE_CHECKING:
+    from verifiable.statement.lock import Lock
+
+__all__ = ["command"]
+
+
+@click.command("lock")
+@click.argument("programs", type=FILE, nargs=-1, required=True)
+@output_option("the lock")
+@click.option(
+    "--backend", "backends", multiple=True, default=("ezkl",), show_default=True, help="Repeatable."
+)
+@visibility_option
+@local_setup_option
+@srs_option
+@cache_option
+@time_limit_option
+@reporting
+def command(
+    programs: tuple[Path, ...],
+    output: Path,
+    backends: tuple[str, ...],
+    visibility: str,
+    insecure_local_setup: bool,
+    srs: Path | None,
+    cache_dir: Path | None,
+    time_limit_s: float | None,
+    *,
+    console: Console,
+) -> None:
+    """Write the commitments of PROGRAMS: program roots, and the key of each backend.
+
+    Where no public setup can be had, the keys of a setup made on this machine are pinned, with a
+    warning: proofs under them are refused unless the verifier allows it.
+    """
+    from verifiable.api import make_lock
+    from verifiable.errors import SetupError
+    from verifiable.files import write_bytes
+
+    with interruptible(console) as cancel, console.progress() as progress:
+
+        def made(local: bool) -> Lock:
+            return make_lock(
+                programs,
+                backends=backends,
+                visibility=visibility,
+                insecure_local_setup=local,
+                srs=srs,
+                cache_dir=cache_dir,
+                time_limit_s=time_limit_s,
+                progress=progress,
+                cancel=cancel,
+            )
+
+        try:
+            lock = made(insecure_local_setup)
+        except SetupError as error:
+            if error.code != "srs-unavailable" or insecure_local_setup:
+                raise
+            console.warn(f"no public setup ({error.what}): the lock pins keys of a local one")
+            lock = made(True)
+    write_bytes(output, lock.encode())
+    document = {
+        "lock": str(output),
+        "models": [
+            {
+                "name": model.name,
+                "program_root": "0x" + model.program_root.hex(),
+                "backends": {name: dict(fields) for name, fields in model.backends.items()},
+            }
+            for model in lock.models
+        ],
+    }
+
+    def show(out: Console) -> None:
+        for model in lock.models:
+            out.line(f"{model.name}: program root 0x{model.program_root.hex()}")
+            for name, fields in model.backends.items():
+                for field, value in fields.items():
+                    text = value if len(value) <= 72 else value[:64] + "..."
+                    out.line(f"  {name} {field}: {text}")
+        out.line(f"{output}: whoever verifies with it trusts you to have derived these keys")
+
+    console.result(document, show)

@@ -1,0 +1,132 @@
+"""`verifiable prove`: run a program on an input and prove the output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .console import Console, bytes_text, seconds_text
+from .options import (
+    FILE,
+    backend_option,
+    cache_option,
+    hex_digest,
+    input_options,
+    interruptible,
+    local_setup_option,
+    output_option,
+    reporting,
+    srs_option,
+    time_limit_option,
+    visibility_option,
+)
+
+if TYPE_CHECKING:
+    from verifiable.proving import ProveResult
+
+__all__ = ["command"]
+
+
+@click.command("prove")
+@click.argument("program", type=FILE)
+@input_options
+@backend_option
+@output_option("the proof")
+@visibility_option
+@click.option(
+    "--context", callback=hex_digest, help="32 bytes in hex that bind the proof to one use."
+)
+@local_setup_option
+@srs_option
+@cache_option
+@time_limit_option
+@reporting
+def command(
+    program: Path,
+    input_path: Path,
+    index: int | None,
+    saturate: bool,
+    backend: str,
+    output: Path,
+    visibility: str,
+    context: bytes | None,
+    insecure_local_setup: bool,
+    srs: Path | None,
+    cache_dir: Path | None,
+    time_limit_s: float | None,
+    *,
+    console: Console,
+) -> None:
+    """Run PROGRAM on an input, and prove that the output is what PROGRAM computes."""
+    from verifiable.api import prove
+    from verifiable.files import write_bytes
+    from verifiable.statement.statement import ZERO_CONTEXT
+
+    with interruptible(console) as cancel, console.progress() as progress:
+        result = prove(
+            program,
+            input_path,
+            index=index,
+            backend=backend,
+            context=ZERO_CONTEXT if context is None else context,
+            visibility=visibility,
+            saturate=saturate,
+            insecure_local_setup=insecure_local_setup,
+            srs=srs,
+            cache_dir=cache_dir,
+            time_limit_s=time_limit_s,
+            progress=progress,
+            cancel=cancel,
+        )
+    write_bytes(output, result.proof.encode())
+    if result.proof.saturated:
+        console.warn("input values were clipped; the proof says so, and strict policies refuse it")
+    document = _document(result, output)
+    console.result(document, lambda out: _show(out, result, output))
+
+
+def _document(result: ProveResult, output: Path) -> dict[str, object]:
+    proof = result.proof
+    return {
+        "proof": str(output),
+        "backend": proof.backend,
+        "backend_version": proof.backend_version,
+        "statement_digest": "0x" + result.statement.digest.hex(),
+        "program_root": "0x" + result.statement.program_root.hex(),
+        "input_root": "0x" + result.statement.input_root.hex(),
+        "output_root": "0x" + result.statement.output_root.hex(),
+        "context": "0x" + result.statement.context.hex(),
+        "visibility": proof.visibility,
+        "saturated": proof.saturated,
+        "outputs": {name: values.tolist() for name, values in result.outputs.items()},
+        "setup_s": result.setup_s,
+        "setup_cached": result.setup_cached,
+        "execute_s": result.execute_s,
+        "prove_s": result.prove_s,
+        "verify_s": result.verify_s,
+        "phases_s": dict(result.phases_s),
+        "proof_bytes": result.proof_bytes,
+        "payload_bytes": len(proof.payload),
+        "peak_rss_mib": result.peak_rss_mib,
+    }
+
+
+def _show(out: Console, result: ProveResult, output: Path) -> None:
+    for name, values in result.outputs.items():
+        out.line(f"{name} = {shown(values.reshape(-1).tolist())}")
+    out.line(f"statement 0x{result.statement.digest.hex()}")
+    keys = "keys cached" if result.setup_cached else f"setup {seconds_text(result.setup_s)}"
+    out.line(
+        f"{output}: {result.proof.backend} proof, {bytes_text(result.proof_bytes)}; {keys}, "
+        f"execute {seconds_text(result.execute_s)}, prove {seconds_text(result.prove_s)}, "
+        f"verify {seconds_text(result.verify_s)}, peak {result.peak_rss_mib:,.0f} MiB"
+    )
+
+
+def shown(values: list[int] | list[float], *, limit: int = 16) -> str:
+    """A flat list for people; long ones are cut."""
+    texts = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in values]
+    more = f", ... {len(texts) - limit} more" if len(texts) > limit else ""
+    return f"[{', '.join(texts[:limit])}{more}]"

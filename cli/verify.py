@@ -1,0 +1,157 @@
+"""`verifiable verify`: judge a proof, and say what it establishes and what not."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .console import Console, seconds_text
+from .exits import FAILED, OK, UNREADABLE
+from .options import FILE, cache_option, interruptible, reporting, srs_option, time_limit_option
+from .prove import shown
+
+if TYPE_CHECKING:
+    from verifiable.statement.verdict import Verdict
+
+__all__ = ["command"]
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+_EXITS = {"proven": OK, "not_proven": FAILED, "undecided": UNREADABLE}
+_MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "not run", "undecided": "undecided"}
+
+
+def _time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    if _TIME.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except ValueError as cause:
+            raise click.BadParameter(str(cause), ctx, parameter) from cause
+    raise click.BadParameter("a UTC time such as 2030-01-31T12:00:00Z is needed", ctx, parameter)
+
+
+@click.command("verify")
+@click.argument("proof", type=FILE)
+@click.option("--program", type=FILE, help="The program; its key is derived here if need be.")
+@click.option("--lock", type=FILE, help="Trusted programs and keys (see `verifiable lock`).")
+@click.option("--policy", type=FILE, help="What you demand of a proof, a JSON file.")
+@click.option("--at", "now", callback=_time, metavar="TIME", help="The time of judging, in UTC.")
+@click.option(
+    "--input", "input_path", type=FILE, help="The raw input (.npz), where the proof hides it."
+)
+@click.option("--index", type=click.IntRange(min=0), help="Row of an input with several.")
+@click.option(
+    "--allow-insecure-setup",
+    is_flag=True,
+    help="Accept a setup whose maker can forge proofs (tests and demos).",
+)
+@srs_option
+@cache_option
+@time_limit_option
+@reporting
+def command(
+    proof: Path,
+    program: Path | None,
+    lock: Path | None,
+    policy: Path | None,
+    now: datetime | None,
+    input_path: Path | None,
+    index: int | None,
+    allow_insecure_setup: bool,
+    srs: Path | None,
+    cache_dir: Path | None,
+    time_limit_s: float | None,
+    *,
+    console: Console,
+) -> None:
+    """Check PROOF. Exit 0: proven; 1: not proven; 3: unreadable or undecided."""
+    from verifiable.api import evaluate
+
+    with interruptible(console) as cancel, console.progress() as progress:
+        began_s = time.perf_counter()
+        verdict = evaluate(
+            proof,
+            policy=policy,
+            program=program,
+            lock=lock,
+            inputs=input_path,
+            index=index,
+            allow_insecure_setup=allow_insecure_setup,
+            now=now,
+            srs=srs,
+            cache_dir=cache_dir,
+            time_limit_s=time_limit_s,
+            progress=progress,
+            cancel=cancel,
+        )
+        verify_s = time.perf_counter() - began_s
+    document = verdict_document(verdict, verify_s)
+    console.result(document, lambda out: show_verdict(out, verdict, verify_s))
+    click.get_current_context().exit(_EXITS[verdict.outcome])
+
+
+def verdict_document(verdict: Verdict, verify_s: float) -> dict[str, object]:
+    """The verdict as one JSON object; verified values only if it is proven."""
+    document = {**verdict.to_json(), "verify_s": verify_s}
+    for name, values in (("inputs", verdict.inputs), ("outputs", verdict.outputs)):
+        document[name] = (
+            None if values is None else {key: item.tolist() for key, item in values.items()}
+        )
+    reals = verdict.output_values
+    document["output_values"] = (
+        None if reals is None else {key: item.tolist() for key, item in reals.items()}
+    )
+    return document
+
+
+def show_verdict(out: Console, verdict: Verdict, verify_s: float) -> None:
+    """Write the table of checks, what they mean, and the verdict as the last line."""
+    out.table(
+        ("check", "what", "result", "found"),
+        [
+            (check.id, check.name, _MARKS[check.status], "" if check.ok else check.found)
+            for check in verdict.checks
+        ],
+        styles={"ok": "green", "FAILED": "bold red", "undecided": "yellow", "not run": "dim"},
+    )
+    for check in verdict.failed:
+        if check.status == "skipped":
+            continue
+        out.line(f"{check.id} {check.name} [{check.code}]", style="bold")
+        for label, text in (
+            ("expected", check.expected),
+            ("found", check.found),
+            ("what to do", check.hint),
+        ):
+            if text:
+                out.line(f"  {label}: {text}")
+    for title, sentences in (
+        ("Establishes", verdict.establishes),
+        ("Does not establish", verdict.does_not_establish),
+        ("Reveals", verdict.reveals),
+    ):
+        if sentences:
+            out.line(f"{title}:", style="bold")
+            for sentence in sentences:
+                out.line(f"  - {sentence}")
+    for name, values in (verdict.outputs or {}).items():
+        out.line(f"verified output {name} = {shown(values.reshape(-1).tolist())}")
+    out.line(_last_line(verdict, verify_s), style=_STYLES[verdict.outcome])
+
+
+_STYLES = {"proven": "bold green", "not_proven": "bold red", "undecided": "bold yellow"}
+
+
+def _last_line(verdict: Verdict, verify_s: float) -> str:
+    took = f"({verdict.backend}, {seconds_text(verify_s)})"
+    if verdict.outcome == "proven":
+        return f"PROVEN: statement 0x{verdict.statement_digest.hex()} {took}"
+    first = verdict.failed[0]
+    word = "UNDECIDED" if verdict.outcome == "undecided" else "NOT PROVEN"
+    return f"{word}: {first.id} {first.name} [{first.code}] {took}"

@@ -1,0 +1,466 @@
+"""The public verbs, on objects or paths.
+
+`compile` a model, `run` the program, `prove` what it computes, `verify` the proof; beside them
+`inspect` and `estimate` for what to expect, `setup` for the keys and `make_lock` to pin them. All
+functions may be called from several threads at once; they keep no state but the cache folder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from verifiable.backends.base import Key
+from verifiable.backends.registry import DEFAULT_BACKEND, backend_ids, get_backend
+from verifiable.errors import SetupError, Undecided, VerifiableError, VerificationError
+from verifiable.program.border import dequantise
+from verifiable.program.compile import CompileOptions, compile_model
+from verifiable.program.execute import execute
+from verifiable.program.onnx_file import load_program, save_program
+from verifiable.program.program import IntArray, Program
+from verifiable.program.quantise import QuantiseOptions
+from verifiable.program.source import load_model
+from verifiable.progress import Cancellation, Progress, ProgressEvent, silent
+from verifiable.proving import ProveItem, ProveResult, backend_options, prove, prove_many, setup
+from verifiable.sources import (
+    InputSource,
+    LockSource,
+    ModelSource,
+    PathLike,
+    PolicySource,
+    ProgramSource,
+    arrays_of,
+    input_specs,
+    lock_of,
+    policy_of,
+    program_of,
+    quantised_input,
+)
+from verifiable.statement.commitment import commit_program
+from verifiable.statement.lock import Lock, LockedModel
+from verifiable.statement.policy import Policy
+from verifiable.statement.proof import Proof
+from verifiable.statement.verdict import Verdict
+from verifiable.survey import Forecast, ModelReport, estimate, inspect
+from verifiable.verification import evaluate as judge
+
+__all__ = [
+    "Forecast",
+    "ModelReport",
+    "ProveItem",
+    "ProveResult",
+    "RunResult",
+    "compile",
+    "derive_key",
+    "estimate",
+    "evaluate",
+    "inspect",
+    "load_program",
+    "make_lock",
+    "prove",
+    "prove_many",
+    "run",
+    "save_program",
+    "setup",
+    "verify",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunResult:
+    """One execution, seen from outside.
+
+    Attributes:
+        inputs, outputs: quantised values by name, int64 and read-only, under their shapes.
+        output_values: the outputs as real numbers (float64), in the units of the float model.
+        saturated: whether input values were clipped.
+        execute_s: seconds that the program ran.
+    """
+
+    inputs: Mapping[str, IntArray]
+    outputs: Mapping[str, IntArray]
+    output_values: Mapping[str, npt.NDArray[np.float64]]
+    saturated: bool
+    execute_s: float
+
+
+def compile(
+    model: ModelSource,
+    *,
+    calibration: InputSource | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    cut_output: bool = False,
+    activation: Literal["int8", "uint8", "int16"] = "int8",
+    per_channel: bool = True,
+    calibration_method: Literal["minmax", "percentile", "entropy"] = "minmax",
+    scales: str | None = None,
+    output: PathLike | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Program:
+    """Compile an ONNX model, float or quantised already, to an integer program.
+
+    Args:
+        model: path, bytes or object.
+        calibration: typical raw inputs, one row each: a mapping by input name, one array, or the
+            path of an `.npz` file. Float models need it; for quantised ones it is compared only.
+        shapes: input shapes by name, for models with dynamic axes other than the batch axis.
+        cut_output: leave a final Softmax, LogSoftmax or Sigmoid to the reader of the output.
+        activation: integer type of the tensors between operators.
+        per_channel: one weight scale per output channel instead of one per tensor.
+        calibration_method: how the range of a tensor follows from the values seen.
+        scales: activation scales of an earlier compilation (`program.metadata["scales"]`), to
+            make the same program again without calibration data.
+        output: also write the program to this file, atomically.
+
+    Returns:
+        The program. Its metadata tell the accuracy against the float model (`accuracy`, JSON) and
+        what the compiler decided (`notes`).
+
+    Raises:
+        MalformedModel, MalformedInput: model or calibration data cannot be read or used.
+        UnsupportedModel: with every reason at once.
+        ResourceLimit, Cancelled.
+    """
+    rows: Mapping[str, npt.ArrayLike] | None = None
+    if calibration is not None:
+        bare = not isinstance(calibration, Mapping | str) and not hasattr(calibration, "__fspath__")
+        rows = arrays_of(calibration, _input_names(model) if bare else ())
+    compiled = compile_model(
+        model,
+        calibration=rows,
+        options=CompileOptions(
+            quantisation=QuantiseOptions(
+                per_channel=per_channel,
+                activation=activation,
+                calibration_method=calibration_method,
+            ),
+            shapes=MappingProxyType(dict(shapes or {})),
+            cut_output=cut_output,
+            scales=scales,
+        ),
+        progress=progress,
+        cancel=cancel,
+    )
+    if output is not None:
+        save_program(compiled.program, output)
+    return compiled.program
+
+
+def run(
+    program: ProgramSource,
+    input: InputSource,
+    *,
+    index: int | None = None,
+    saturate: bool = False,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> RunResult:
+    """Run a program exactly on one raw input; see `prove` for the arguments.
+
+    Raises:
+        MalformedModel, MalformedInput, InvalidInput, Cancelled.
+    """
+    loaded = program_of(program)
+    integers, saturated = quantised_input(loaded.inputs, input, index=index, saturate=saturate)
+    began_s = time.perf_counter()
+    trace = execute(loaded, integers, progress=progress, cancel=cancel)
+    execute_s = time.perf_counter() - began_s
+    outputs = trace.outputs
+    return RunResult(
+        inputs=MappingProxyType(integers),
+        outputs=MappingProxyType(outputs),
+        output_values=MappingProxyType(
+            {
+                spec.name: dequantise(
+                    outputs[spec.name], scale=spec.scale, zero_point=spec.zero_point
+                )
+                for spec in loaded.outputs
+            }
+        ),
+        saturated=saturated,
+        execute_s=execute_s,
+    )
+
+
+def make_lock(
+    programs: ProgramSource | Sequence[ProgramSource],
+    *,
+    names: Sequence[str] | None = None,
+    backends: Sequence[str] = (DEFAULT_BACKEND,),
+    visibility: str = "public",
+    insecure_local_setup: bool = False,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Lock:
+    """Pin programs and their verification keys, so that others verify without the programs.
+
+    Whoever uses the lock trusts its author to have derived the keys from the programs.
+
+    Args:
+        programs: one or several, as objects or paths.
+        names: for people; default: the file's name, or `model`.
+        backends: whose keys to derive; the other arguments are those of `prove`.
+
+    Raises:
+        MalformedModel, UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
+    """
+    sources = (
+        list(programs)
+        if isinstance(programs, Sequence) and not isinstance(programs, str)
+        else [programs]
+    )
+    labels = [_name_of(source) for source in sources] if names is None else list(names)
+    options = backend_options(
+        visibility=visibility,
+        insecure_local_setup=insecure_local_setup,
+        srs=srs,
+        cache_dir=cache_dir,
+        time_limit_s=time_limit_s,
+        progress=progress,
+        cancel=cancel,
+    )
+    models: list[LockedModel] = []
+    for label, source in zip(labels, sources, strict=True):
+        program = program_of(source)
+        keys = {name: get_backend(name).setup(program, options).key for name in backends}
+        models.append(
+            LockedModel(
+                name=label,
+                program=commit_program(program),
+                backends=MappingProxyType({name: key.fields for name, key in keys.items()}),
+            )
+        )
+    return Lock(models=tuple(models))
+
+
+def derive_key(
+    proof: Proof | bytes | PathLike,
+    program: ProgramSource,
+    *,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Key | None:
+    """Derive from a program the key that a proof about it must verify under.
+
+    This is the backend's whole setup, unless it is cached: the estimate is reported as progress
+    before the work starts. None if the proof is about another program: then no key can help.
+
+    Raises:
+        MalformedProof, MalformedModel: what came in cannot be read.
+        UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
+    """
+    decoded = _proof_of(proof)
+    loaded = program_of(program)
+    if commit_program(loaded).program_root != decoded.statement.program_root:
+        return None
+    backend = get_backend(decoded.backend)
+    options = backend.matching(
+        decoded,
+        backend_options(
+            srs=srs,
+            cache_dir=cache_dir,
+            time_limit_s=time_limit_s,
+            progress=progress,
+            cancel=cancel,
+        ),
+    )
+    progress(
+        ProgressEvent(
+            phase="derive key",
+            message="deriving the verification key from the program, unless it is cached",
+            estimate_s=backend.estimate(loaded).setup_s,
+        )
+    )
+    return backend.setup(loaded, options).key
+
+
+def evaluate(
+    proof: Proof | bytes | PathLike,
+    *,
+    policy: PolicySource = None,
+    program: ProgramSource | None = None,
+    lock: LockSource = None,
+    inputs: InputSource | None = None,
+    index: int | None = None,
+    allow_insecure_setup: bool = False,
+    now: datetime | None = None,
+    derive_keys: bool = True,
+    keys: Mapping[str, Key] | None = None,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Verdict:
+    """Judge a proof and return the verdict, whatever it is; see `verify` for the arguments.
+
+    Raises:
+        MalformedProof, MalformedFile, MalformedModel, MalformedInput: a file cannot be read.
+        InvalidInput: the verifier's own raw inputs cannot be quantised.
+        MissingDependency, ResourceLimit, Cancelled.
+    """
+    decoded = _proof_of(proof)
+    demanded = policy_of(policy, allow_insecure_setup=allow_insecure_setup)
+    pinned = lock_of(lock)
+    loaded = None if program is None else program_of(program)
+    known = dict(keys or {})
+    reason: VerifiableError | None = None
+    if loaded is not None and derive_keys and _needs_key(decoded, demanded, pinned, known):
+        try:
+            key = derive_key(
+                decoded,
+                loaded,
+                srs=srs,
+                cache_dir=cache_dir,
+                time_limit_s=time_limit_s,
+                progress=progress,
+                cancel=cancel,
+            )
+        except SetupError as error:
+            reason = error
+        else:
+            if key is not None:
+                known[decoded.backend] = key
+    held = None
+    if inputs is not None:
+        held, _ = quantised_input(
+            input_specs(decoded.program.schema), inputs, index=index, saturate=decoded.saturated
+        )
+    verdict = judge(
+        decoded,
+        demanded,
+        now=now,
+        program=loaded,
+        lock=pinned,
+        inputs=held,
+        keys=known or None,
+    )
+    return verdict if reason is None else _with_key_reason(verdict, reason)
+
+
+def verify(
+    proof: Proof | bytes | PathLike,
+    *,
+    policy: PolicySource = None,
+    program: ProgramSource | None = None,
+    lock: LockSource = None,
+    inputs: InputSource | None = None,
+    index: int | None = None,
+    allow_insecure_setup: bool = False,
+    now: datetime | None = None,
+    derive_keys: bool = True,
+    keys: Mapping[str, Key] | None = None,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Verdict:
+    """Verify a proof.
+
+    Args:
+        proof: a proof, the bytes of its file, or its path.
+        policy: what the relying party demands; strict by default.
+        program: the program that the proof must be about. Its key is derived here, by the
+            backend's whole setup unless cached, if no lock holds it.
+        lock: trusted programs and their keys; then the program is not needed.
+        inputs: the raw input, where the proof does not show it, or to compare.
+        index: the row, where `inputs` holds several.
+        allow_insecure_setup: accept a setup whose maker can forge proofs.
+        now: the time of judging, with a time zone; the verifier has no clock of its own.
+        derive_keys: whether a key may be derived; False never starts costly work.
+        keys: by backend id, keys that the caller derived from the program before.
+        srs: file with the public setup, to derive the key with.
+        cache_dir, time_limit_s, progress, cancel: as for `prove`.
+
+    Returns:
+        A verdict that is `proven`, with the verified inputs and outputs.
+
+    Raises:
+        VerificationError: the evidence does not prove the statement; carries the verdict.
+        Undecided: the verifier lacks a key, a program or an input; carries the verdict.
+        All that `evaluate` raises.
+    """
+    verdict = evaluate(
+        proof,
+        policy=policy,
+        program=program,
+        lock=lock,
+        inputs=inputs,
+        index=index,
+        allow_insecure_setup=allow_insecure_setup,
+        now=now,
+        derive_keys=derive_keys,
+        keys=keys,
+        srs=srs,
+        cache_dir=cache_dir,
+        time_limit_s=time_limit_s,
+        progress=progress,
+        cancel=cancel,
+    )
+    if verdict.outcome == "proven":
+        return verdict
+    first = verdict.failed[0]
+    error = Undecided if verdict.outcome == "undecided" else VerificationError
+    raise error(
+        verdict,
+        what=f"{first.id} {first.name}: {first.found or first.code}",
+        code=first.code,
+        hint=first.hint,
+    )
+
+
+def _input_names(model: ModelSource) -> tuple[str, ...]:
+    graph = load_model(model).graph
+    constants = {item.name for item in graph.initializer}
+    return tuple(item.name for item in graph.input if item.name not in constants)
+
+
+def _name_of(source: ProgramSource) -> str:
+    if isinstance(source, Program):
+        return "model"
+    return Path(source).name.removesuffix(".onnx").removesuffix(".program")
+
+
+def _proof_of(proof: Proof | bytes | PathLike) -> Proof:
+    if isinstance(proof, Proof):
+        return proof
+    return Proof.decode(proof) if isinstance(proof, bytes) else Proof.load(proof)
+
+
+def _needs_key(proof: Proof, policy: Policy, lock: Lock | None, known: Mapping[str, Key]) -> bool:
+    """Whether deriving a key could change the verdict."""
+    if proof.backend not in policy.backends or proof.backend in known:
+        return False
+    if proof.backend not in backend_ids():
+        return False
+    entry = None if lock is None else lock.entry(proof.statement.program_root)
+    return entry is None or proof.backend not in entry.backends
+
+
+def _with_key_reason(verdict: Verdict, reason: VerifiableError) -> Verdict:
+    """Say in KEY-1 why no key could be derived, instead of asking for a program."""
+    return replace(
+        verdict,
+        checks=tuple(
+            replace(check, found=f"none: {reason.what}", hint=reason.hint)
+            if check.id == "KEY-1" and check.code == "no-key"
+            else check
+            for check in verdict.checks
+        ),
+    )

@@ -1,0 +1,412 @@
+"""From a program and a raw input to a proof that has been verified."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+import numpy as np
+
+from verifiable.backends.base import Backend, Options, Setup
+from verifiable.backends.registry import DEFAULT_BACKEND, get_backend
+from verifiable.cache import default_cache_dir
+from verifiable.errors import (
+    Cancelled,
+    InvalidInput,
+    ProvingError,
+    UnsupportedModel,
+    VerifiableError,
+)
+from verifiable.program.execute import Trace, execute
+from verifiable.program.program import IntArray, Program
+from verifiable.progress import Cancellation, Progress, ProgressEvent, silent
+from verifiable.sources import (
+    InputSource,
+    PathLike,
+    ProgramSource,
+    program_of,
+    quantised_input,
+    rows_of,
+)
+from verifiable.statement.commitment import ProgramCommitment, commit_program
+from verifiable.statement.policy import INSECURE_ALLOWANCES, Policy
+from verifiable.statement.proof import VISIBILITIES, Proof
+from verifiable.statement.statement import ZERO_CONTEXT, Statement, statement_of
+from verifiable.survey import refusals
+from verifiable.verification import evaluate
+
+__all__ = ["ProveItem", "ProveResult", "backend_options", "prove", "prove_many", "setup"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProveResult:
+    """A proof, and what it took.
+
+    Attributes:
+        proof: the proof; `proof.encode()` is the file.
+        statement: what it claims.
+        outputs: the program's outputs by name, int64, under their shapes.
+        setup_s: seconds for the keys, next to nothing if they were cached.
+        execute_s, prove_s: seconds for running the program, and for the backend's proving.
+        verify_s: seconds for verifying the finished proof before it was returned.
+        proof_bytes: size of the proof file.
+        peak_rss_mib: largest resident memory of the backend's proving, in MiB.
+        phases_s: seconds of each phase by name.
+        setup_cached: whether the keys came from the cache.
+    """
+
+    proof: Proof
+    statement: Statement
+    outputs: Mapping[str, IntArray]
+    setup_s: float
+    execute_s: float
+    prove_s: float
+    verify_s: float
+    proof_bytes: int
+    peak_rss_mib: float
+    phases_s: Mapping[str, float]
+    setup_cached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ProveItem:
+    """One outcome of `prove_many`: a result or the error that this input ended with."""
+
+    index: int
+    result: ProveResult | None = None
+    error: VerifiableError | None = None
+
+    def unwrap(self) -> ProveResult:
+        """The result; raises the error if there is none."""
+        if self.error is not None:
+            raise self.error
+        if self.result is None:
+            raise ValueError("an item holds a result or an error")
+        return self.result
+
+
+def backend_options(
+    *,
+    visibility: str = "public",
+    insecure_local_setup: bool = False,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Options:
+    """The options of a backend from the keywords of the public functions.
+
+    Raises:
+        InvalidInput: a keyword has a value that no backend knows.
+    """
+    if visibility not in VISIBILITIES:
+        raise InvalidInput(
+            f"unknown visibility {visibility!r}",
+            hint=f"use one of: {', '.join(VISIBILITIES)}",
+            code="unknown-visibility",
+        )
+    if insecure_local_setup and srs is not None:
+        raise InvalidInput(
+            "a file with a setup and a setup made here exclude each other",
+            where="srs, insecure_local_setup",
+            code="two-setups",
+        )
+    settings: dict[str, str | bool] = {}
+    if insecure_local_setup:
+        settings["srs"] = "local-insecure"
+    if srs is not None:
+        settings["srs_file"] = str(Path(srs))
+    return Options(
+        cache_dir=default_cache_dir() if cache_dir is None else Path(cache_dir),
+        visibility=visibility,
+        time_limit_s=time_limit_s,
+        settings=MappingProxyType(settings),
+        progress=progress,
+        cancel=cancel or Cancellation(),
+    )
+
+
+def setup(
+    program: ProgramSource,
+    *,
+    backend: str = DEFAULT_BACKEND,
+    visibility: str = "public",
+    insecure_local_setup: bool = False,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Setup:
+    """Derive the keys of a program, or find them in the cache; see `prove` for the arguments.
+
+    Raises:
+        UnsupportedModel, SetupError, ResourceLimit, MissingDependency, MalformedModel, Cancelled.
+    """
+    options = backend_options(
+        visibility=visibility,
+        insecure_local_setup=insecure_local_setup,
+        srs=srs,
+        cache_dir=cache_dir,
+        time_limit_s=time_limit_s,
+        progress=progress,
+        cancel=cancel,
+    )
+    loaded = program_of(program)
+    chosen = get_backend(backend)
+    _refuse_unsupported(chosen, loaded)
+    return chosen.setup(loaded, options)
+
+
+def prove(
+    program: ProgramSource,
+    input: InputSource,
+    *,
+    index: int | None = None,
+    backend: str = DEFAULT_BACKEND,
+    context: bytes = ZERO_CONTEXT,
+    visibility: str = "public",
+    saturate: bool = False,
+    insecure_local_setup: bool = False,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> ProveResult:
+    """Run a program on a raw input and prove that its output is what the program computes.
+
+    The input is checked before any key is made, and the finished proof is verified before it is
+    returned.
+
+    Args:
+        program: a compiled program or the path of its file.
+        input: raw values, in the units of the float model: a mapping by input name, one array, or
+            the path of an `.npz` file.
+        index: the row, where the input holds several.
+        backend: kind of evidence.
+        context: 32 bytes that bind the proof to one use.
+        visibility: `public`; or `hashed`, which keeps the input out of the proof file: whoever
+            verifies must hold it.
+        saturate: clip values that the program cannot hold instead of refusing them; the proof
+            then says so, and verifiers refuse it unless their policy allows it.
+        insecure_local_setup: use a setup made on this machine. Whoever made it can forge proofs,
+            so verifiers refuse them by default.
+        srs: file with the public setup; default: the cached one.
+        cache_dir: folder of the cached keys; default: `verifiable.cache.default_cache_dir()`.
+        time_limit_s: seconds that each phase may take.
+        progress: called with a `ProgressEvent` now and then, from the calling thread.
+        cancel: set by another thread to stop the work.
+
+    Raises:
+        MalformedModel, MalformedInput, InvalidInput: what came in cannot be read, or is refused.
+        UnsupportedModel: the backend cannot prove this program; carries every reason.
+        SetupError, ProvingError, ResourceLimit, MissingDependency, Cancelled.
+    """
+    prover = _Prover(
+        program_of(program),
+        get_backend(backend),
+        backend_options(
+            visibility=visibility,
+            insecure_local_setup=insecure_local_setup,
+            srs=srs,
+            cache_dir=cache_dir,
+            time_limit_s=time_limit_s,
+            progress=progress,
+            cancel=cancel,
+        ),
+    )
+    trace, saturated, execute_s = prover.execute(input, index=index, saturate=saturate)
+    statement = prover.statement(trace, context)
+    keys = prover.setup()
+    return prover.prove(trace, statement, keys, saturated=saturated, execute_s=execute_s)
+
+
+def prove_many(
+    program: ProgramSource,
+    inputs: InputSource | Iterable[InputSource],
+    *,
+    backend: str = DEFAULT_BACKEND,
+    context: bytes = ZERO_CONTEXT,
+    visibility: str = "public",
+    saturate: bool = False,
+    insecure_local_setup: bool = False,
+    srs: PathLike | None = None,
+    cache_dir: PathLike | None = None,
+    time_limit_s: float | None = None,
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Iterator[ProveItem]:
+    """Prove several inputs under one setup; an error of one does not lose the others.
+
+    Args:
+        inputs: an `.npz` path, a mapping or an array with one row an input; or any iterable (a
+            list, a generator) of inputs as `prove` takes them.
+
+    The other arguments are those of `prove`. The setup is done before this returns; each proof is
+    made when the iterator is asked for it.
+
+    Raises:
+        As `prove` for program, backend and setup. What goes wrong with one input is in its item;
+        only `Cancelled` ends the iteration.
+    """
+    prover = _Prover(
+        program_of(program),
+        get_backend(backend),
+        backend_options(
+            visibility=visibility,
+            insecure_local_setup=insecure_local_setup,
+            srs=srs,
+            cache_dir=cache_dir,
+            time_limit_s=time_limit_s,
+            progress=progress,
+            cancel=cancel,
+        ),
+    )
+    sources = _each(prover.program, inputs)
+    keys = prover.setup()
+
+    def items() -> Iterator[ProveItem]:
+        for index, source in enumerate(sources):
+            try:
+                trace, saturated, execute_s = prover.execute(source, index=None, saturate=saturate)
+                result = prover.prove(
+                    trace,
+                    prover.statement(trace, context),
+                    keys,
+                    saturated=saturated,
+                    execute_s=execute_s,
+                )
+            except Cancelled:
+                raise
+            except VerifiableError as error:
+                yield ProveItem(index=index, error=error)
+            else:
+                yield ProveItem(index=index, result=result)
+
+    return items()
+
+
+def _each(program: Program, inputs: InputSource | Iterable[InputSource]) -> Iterable[InputSource]:
+    if isinstance(inputs, str | os.PathLike | Mapping | np.ndarray):
+        return rows_of(program.inputs, cast(InputSource, inputs))
+    if not isinstance(inputs, Iterable):
+        raise InvalidInput(
+            f"{type(inputs).__name__} where several inputs are expected",
+            hint="pass an .npz path, a mapping, an array of rows, or a list of inputs",
+            code="wrong-inputs",
+        )
+    return inputs
+
+
+def _refuse_unsupported(backend: Backend, program: Program) -> None:
+    refused = refusals(backend, program)
+    if refused:
+        raise UnsupportedModel(
+            [refused[node] for node in sorted(refused)], where=f"backend {backend.id}"
+        )
+
+
+class _Prover:
+    """One program, backend and set of options; makes any number of proofs."""
+
+    def __init__(self, program: Program, backend: Backend, options: Options) -> None:
+        _refuse_unsupported(backend, program)
+        self.program = program
+        self.backend = backend
+        self.options = options
+        self.commitment: ProgramCommitment = commit_program(program)
+
+    def execute(
+        self, source: InputSource, *, index: int | None, saturate: bool
+    ) -> tuple[Trace, bool, float]:
+        """The trace of one raw input, whether the input was clipped, and the seconds it took."""
+        integers, saturated = quantised_input(
+            self.program.inputs, source, index=index, saturate=saturate
+        )
+        began_s = time.perf_counter()
+        trace = execute(
+            self.program, integers, progress=self.options.progress, cancel=self.options.cancel
+        )
+        return trace, saturated, time.perf_counter() - began_s
+
+    def statement(self, trace: Trace, context: bytes) -> Statement:
+        """What will be proven."""
+        return statement_of(self.commitment, trace.inputs, trace.outputs, context=context)
+
+    def setup(self) -> Setup:
+        """The keys."""
+        return self.backend.setup(self.program, self.options)
+
+    def prove(
+        self,
+        trace: Trace,
+        statement: Statement,
+        keys: Setup,
+        *,
+        saturated: bool,
+        execute_s: float,
+    ) -> ProveResult:
+        """Prove and verify."""
+        evidence = self.backend.prove(self.program, trace, statement, keys, self.options)
+        public = self.options.visibility == "public"
+        proof = Proof(
+            backend=self.backend.id,
+            backend_version=self.backend.version,
+            statement=statement,
+            program=self.commitment,
+            visibility=self.options.visibility,
+            inputs=trace.inputs if public else None,
+            outputs=tuple(trace.outputs[spec.name] for spec in self.program.outputs),
+            saturated=saturated,
+            payload=evidence.payload,
+        )
+        verify_s = self._verify(proof, trace, keys)
+        return ProveResult(
+            proof=proof,
+            statement=statement,
+            outputs=MappingProxyType(trace.outputs),
+            setup_s=keys.setup_s,
+            execute_s=execute_s,
+            prove_s=evidence.prove_s,
+            verify_s=verify_s,
+            proof_bytes=len(proof.encode()),
+            peak_rss_mib=evidence.peak_rss_mib,
+            phases_s=MappingProxyType({"execute": execute_s, **evidence.phases_s}),
+            setup_cached=keys.cached,
+        )
+
+    def _verify(self, proof: Proof, trace: Trace, keys: Setup) -> float:
+        """Judge the proof as any verifier will, but for what only a policy can forbid."""
+        began_s = time.perf_counter()
+        self.options.progress(ProgressEvent(phase="verify", message="the finished proof"))
+        verdict = evaluate(
+            proof,
+            Policy(
+                backends={self.backend.id: None},
+                allow_insecure=frozenset(INSECURE_ALLOWANCES),
+                allow_saturated=True,
+                minimum_soundness_bits=0,
+            ),
+            program=self.program,
+            inputs=dict(
+                zip((spec.name for spec in self.program.inputs), trace.inputs, strict=True)
+            ),
+            keys={self.backend.id: keys.key},
+        )
+        if verdict.outcome != "proven":
+            first = verdict.failed[0]
+            raise ProvingError(
+                "the finished proof does not verify",
+                where=f"{first.id} {first.name}",
+                why=f"expected {first.expected}, found {first.found}",
+                hint="clear the cache and try again; if it happens again, report it",
+                code="own-proof-refused",
+            )
+        return time.perf_counter() - began_s

@@ -1,0 +1,161 @@
+"""Objects or paths: what callers of the public API may hand in, brought to one form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from verifiable.errors import InvalidInput
+from verifiable.program.arrays import Array, load_npz, select_row, split_rows
+from verifiable.program.border import quantise_input
+from verifiable.program.onnx_file import load_program
+from verifiable.program.program import Input, IntArray, Program
+from verifiable.statement.commitment import Schema
+from verifiable.statement.lock import Lock
+from verifiable.statement.policy import Policy
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = [
+    "InputSource",
+    "LockSource",
+    "ModelSource",
+    "PathLike",
+    "PolicySource",
+    "ProgramSource",
+    "arrays_of",
+    "input_specs",
+    "lock_of",
+    "policy_of",
+    "program_of",
+    "quantised_input",
+    "rows_of",
+]
+
+PathLike: TypeAlias = "str | os.PathLike[str]"
+
+ModelSource: TypeAlias = "str | os.PathLike[str] | bytes | onnx.ModelProto"
+"""An ONNX model: its path, the bytes of its file, or the parsed model."""
+
+ProgramSource: TypeAlias = "Program | str | os.PathLike[str]"
+"""A compiled program, or the path of its file."""
+
+InputSource: TypeAlias = "Mapping[str, npt.ArrayLike] | npt.ArrayLike | str | os.PathLike[str]"
+"""Raw values: arrays by input name, one array for a model with one input, or an `.npz` path."""
+
+PolicySource: TypeAlias = "Policy | str | os.PathLike[str] | None"
+LockSource: TypeAlias = "Lock | str | os.PathLike[str] | None"
+
+
+def program_of(source: ProgramSource) -> Program:
+    """The program itself, or the one in the file.
+
+    Raises:
+        MalformedModel, ResourceLimit: the file is not a program's.
+    """
+    return source if isinstance(source, Program) else load_program(source)
+
+
+def lock_of(source: LockSource) -> Lock | None:
+    """The lock itself, or the one in the file.
+
+    Raises:
+        MalformedFile: the file is not a lock.
+    """
+    return source if source is None or isinstance(source, Lock) else Lock.load(source)
+
+
+def policy_of(source: PolicySource, *, allow_insecure_setup: bool = False) -> Policy:
+    """The policy, strict by default; the flag adds `local_setup` to its allowances.
+
+    Raises:
+        MalformedFile: the file is not a policy.
+    """
+    if source is None:
+        policy = Policy()
+    else:
+        policy = source if isinstance(source, Policy) else Policy.load(source)
+    if allow_insecure_setup:
+        policy = replace(policy, allow_insecure=policy.allow_insecure | {"local_setup"})
+    return policy
+
+
+def arrays_of(source: InputSource, names: Sequence[str]) -> dict[str, Array]:
+    """Raw arrays by name; a bare array belongs to the only name.
+
+    Raises:
+        MalformedInput: the file is no `.npz` of numbers.
+        InvalidInput: a bare array where there are several inputs.
+    """
+    if isinstance(source, str | os.PathLike):
+        return load_npz(source)
+    if isinstance(source, Mapping):
+        return {name: np.asarray(values) for name, values in source.items()}
+    if len(names) != 1:
+        raise InvalidInput(
+            f"one array where the model has {len(names)} inputs",
+            hint=f"pass a mapping with the names {', '.join(names)}",
+            code="wrong-inputs",
+        )
+    return {names[0]: np.asarray(source)}
+
+
+def input_specs(schema: Schema) -> tuple[Input, ...]:
+    """The inputs as a program declares them, from the schema that a verifier has instead."""
+    return tuple(
+        Input(
+            name=spec.name,
+            shape=spec.shape,
+            lo=spec.lo,
+            hi=spec.hi,
+            scale=spec.scale,
+            zero_point=spec.zero_point,
+        )
+        for spec in schema.inputs
+    )
+
+
+def quantised_input(
+    specs: Sequence[Input], source: InputSource, *, index: int | None = None, saturate: bool = False
+) -> tuple[dict[str, IntArray], bool]:
+    """Take one raw input and turn it into the program's integers.
+
+    Args:
+        specs: the inputs of the program.
+        source: raw values in the units of the float model.
+        index: the row, where the source holds several.
+        saturate: clip values that the program cannot hold.
+
+    Returns:
+        int64 arrays by name, and whether any value was clipped.
+
+    Raises:
+        MalformedInput: names, shapes or rows do not fit.
+        InvalidInput: a value is NaN, infinite or out of range.
+    """
+    shapes = {spec.name: spec.shape for spec in specs}
+    row = select_row(arrays_of(source, tuple(shapes)), shapes, index)
+    quantised: dict[str, IntArray] = {}
+    saturated = False
+    for spec in specs:
+        quantised[spec.name], clipped = quantise_input(spec, row[spec.name], saturate=saturate)
+        saturated = saturated or clipped
+    return quantised, saturated
+
+
+def rows_of(specs: Sequence[Input], source: InputSource) -> list[dict[str, Array]]:
+    """Every row of a source that may hold several, each as arrays by name.
+
+    Raises:
+        MalformedInput: names, shapes or numbers of rows do not fit.
+    """
+    shapes = {spec.name: spec.shape for spec in specs}
+    arrays = split_rows(arrays_of(source, tuple(shapes)), shapes)
+    count = min((array.shape[0] for array in arrays.values()), default=0)
+    return [{name: array[row] for name, array in arrays.items()} for row in range(count)]
