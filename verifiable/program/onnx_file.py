@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 
 from verifiable.errors import MalformedModel, ResourceLimit, UnsupportedModel
 from verifiable.files import read_bytes, write_bytes
@@ -92,6 +93,7 @@ def _parse(data: bytes) -> Program:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
+        _check_text(model)
         program = decode(model)
     except (DecodeError, UnicodeError) as cause:
         raise MalformedModel(
@@ -107,6 +109,25 @@ def _parse(data: bytes) -> Program:
             code="not-canonical",
         )
     return program
+
+
+def _check_text(message: Message) -> None:
+    """Refuse text that is not UTF-8, which protobuf hands out as bytes.
+
+    Raises:
+        UnicodeError: some field of the message holds such text.
+    """
+    for descriptor, value in message.ListFields():
+        if descriptor.type == FieldDescriptor.TYPE_STRING:
+            if any(isinstance(text, bytes) for text in ([value] if _single(value) else value)):
+                raise UnicodeError(f"{descriptor.full_name} is not UTF-8")
+        elif descriptor.type == FieldDescriptor.TYPE_MESSAGE:
+            for part in [value] if isinstance(value, Message) else value:
+                _check_text(part)
+
+
+def _single(value: object) -> bool:
+    return isinstance(value, (str, bytes))
 
 
 def _serialise(model: onnx.ModelProto) -> bytes:
