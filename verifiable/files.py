@@ -28,11 +28,11 @@ def read_bytes(
     try:
         with open(path, "rb") as stream:
             data = stream.read(limit_bytes + 1)
-    except OSError as cause:
+    except (OSError, ValueError) as cause:  # ValueError: a null byte in the path
         raise error(
             "cannot read the file",
             where=os.fspath(path),
-            why=cause.strerror or type(cause).__name__,
+            why=getattr(cause, "strerror", None) or str(cause),
             code="unreadable-file",
         ) from cause
     if len(data) > limit_bytes:

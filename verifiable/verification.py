@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 
-import numpy as np
 import numpy.typing as npt
 
 from verifiable.backends.base import Backend, Judgement, Key
@@ -24,10 +23,11 @@ from verifiable.errors import (
     VerifiableError,
     VerificationError,
 )
+from verifiable.program.border import dequantise
 from verifiable.program.program import IntArray, Program
 from verifiable.statement import checks as table
 from verifiable.statement.checks import CheckSpec
-from verifiable.statement.commitment import TensorSpec, commit_program
+from verifiable.statement.commitment import ProgramCommitment, TensorSpec, commit_program
 from verifiable.statement.examination import HeldInputs, examine_statement, hold_inputs
 from verifiable.statement.lock import Lock
 from verifiable.statement.policy import Policy
@@ -92,15 +92,14 @@ def evaluate(
             proof,
             policy,
             held=held,
-            program=None if program is None else commit_program(program),
+            program=_committed(program, proof),
             lock=lock,
         ),
     ]
     judgement = _judge(proof, policy, backend, key, held, [*checks, key_check])
     checks += [judgement.checks[0], key_check, *judgement.checks[1:]]
-    return _conclude(
-        proof, tuple(checks), judgement, held, policy, by_verifier=_derived(proof, keys)
-    )
+    origin = "" if keys is not None and proof.backend in keys else key_check.found or "no key"
+    return _conclude(proof, tuple(checks), judgement, held, policy, key_origin=origin)
 
 
 def verify(
@@ -152,9 +151,14 @@ def _decoded(proof: Proof | bytes | str | os.PathLike[str]) -> Proof:
     """A proof that went through the strict decoder, also if it was built in memory."""
     if isinstance(proof, Proof):
         return Proof.decode(proof.encode())
-    if isinstance(proof, bytes):
-        return Proof.decode(proof)
+    if isinstance(proof, bytes | bytearray | memoryview):
+        return Proof.decode(bytes(proof))
     return Proof.load(proof)
+
+
+def _committed(program: Program | None, proof: Proof) -> ProgramCommitment | None:
+    """The verifier's own commitment to its program, with the leaf size of the proof's header."""
+    return None if program is None else commit_program(program, leaf_log2=proof.program.leaf_log2)
 
 
 def _find_backend(proof: Proof, policy: Policy) -> tuple[Backend | None, Check]:
@@ -190,10 +194,6 @@ def _declared(backend: Backend) -> tuple[CheckSpec, ...]:
     return tuple(getattr(backend, "checks", ()))
 
 
-def _derived(proof: Proof, keys: Mapping[str, Key] | None) -> bool:
-    return keys is not None and proof.backend in keys
-
-
 def _find_key(
     proof: Proof, backend: Backend | None, lock: Lock | None, keys: Mapping[str, Key] | None
 ) -> tuple[Key | None, Check]:
@@ -214,7 +214,7 @@ def _find_key(
         return None, table.KEY_1.undecided(
             "no-key",
             expected=expected,
-            found="none",
+            found="no key",
             hint="give the program, so that the key is derived here, or a lock that holds it",
         )
     try:
@@ -298,8 +298,9 @@ def _conclude(
     held: HeldInputs,
     policy: Policy,
     *,
-    by_verifier: bool,
+    key_origin: str,
 ) -> Verdict:
+    """Put the verdict together; `key_origin` is empty if this verifier derived the key."""
     statement = proof.statement
     outcome = outcome_of(checks)
     not_established = [
@@ -307,10 +308,8 @@ def _conclude(
         "that the input is authentic, or was quantised from the data that someone has in mind",
         "that the float model gives the same result: the proof is about the integer program",
     ]
-    if not by_verifier:
-        not_established.append(
-            "that the key belongs to the program: the lock's author vouches for it (KEY-1)"
-        )
+    if key_origin:
+        not_established.append(f"that the key belongs to the program: {key_origin} (KEY-1)")
     if policy.context is None:
         not_established.append(
             "that the proof was made for this use: the policy names no context, so a proof can be "
@@ -350,7 +349,7 @@ def _by_name(specs: tuple[TensorSpec, ...], values: tuple[IntArray, ...]) -> dic
 def _real(specs: tuple[TensorSpec, ...], values: tuple[IntArray, ...]) -> dict[str, FloatArray]:
     found: dict[str, FloatArray] = {}
     for spec, array in zip(specs, values, strict=True):
-        real = (array - spec.zero_point).astype(np.float64) * spec.scale
+        real = dequantise(array, scale=spec.scale, zero_point=spec.zero_point)
         real.setflags(write=False)
         found[spec.name] = real
     return found

@@ -38,9 +38,11 @@ from verifiable.errors import (
     VerificationError,
 )
 from verifiable.statement.checks import STATEMENT_CHECKS
+from verifiable.statement.commitment import commit_program
 from verifiable.statement.lock import Lock, LockedModel
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import PROOF_FORMAT, Proof
+from verifiable.statement.statement import statement_of
 from verifiable.statement.verdict import Check, Verdict
 from verifiable.verification import evaluate, verify
 
@@ -183,6 +185,17 @@ def test_st_5_every_source_must_agree() -> None:
             keys={"toy": TOY_KEY})  # fmt: skip
     nothing = replace(TOY_POLICY, program_roots=frozenset())
     refused(honest.proof, "ST-5", "wrong-program", policy=nothing)
+
+
+def test_st_5_a_program_file_pins_the_program_under_any_leaf_size() -> None:
+    honest = dense_case()
+    small = commit_program(honest.program, leaf_log2=5)
+    values = honest.proof.inputs or ()
+    statement = statement_of(small, values, honest.proof.outputs)
+    proof = _with(honest.proof, program=small, statement=statement, payload=statement.digest)
+    keys = {"toy": TOY_KEY}
+    accepted(proof, lock=None, program=honest.program, keys=keys)
+    refused(proof, "ST-5", "wrong-program", lock=honest.lock, keys=keys)
 
 
 def test_st_5_a_program_that_nobody_names_is_undecided() -> None:
