@@ -171,6 +171,17 @@ class CircuitBuilder:
         )
         return self.add(padded, value)
 
+    def every(self, x: Tensor, steps: tuple[int, ...], counts: tuple[int, ...]) -> Tensor:
+        """The first `counts[i]` positions of each axis i, `steps[i]` apart."""
+        if counts == x.shape:
+            return x
+        axes = range(len(counts))
+        ends = [(counts[i] - 1) * steps[i] + 1 for i in axes]
+        parameters = [[0] * len(counts), ends, list(axes), list(steps)]
+        names = [self.constant(np.array(values), np.int64) for values in parameters]
+        self.cells["linear"] += prod(counts)
+        return self.apply("Slice", [x.name, *names], counts, x.lo, x.hi)
+
     # -- linear ---------------------------------------------------------------------------------
 
     def add(self, x: Tensor, values: int | IntArray) -> Tensor:
@@ -243,6 +254,7 @@ class CircuitBuilder:
         interval: tuple[int, int],
     ) -> Tensor:
         """Convolution of an NHWC tensor; weight is (O, kh, kw, C / group), `shape` NHWC."""
+        x, strides, pads = self._step_ahead(x, weight.shape[1:3], strides, pads, shape)
         kernel = weight.transpose(0, 3, 1, 2)
         self.cells["dot"] += prod(shape) * prod(kernel.shape[1:])
         made = self.apply(
@@ -257,6 +269,32 @@ class CircuitBuilder:
             group=group,
         )
         return self.channels_last(made)
+
+    def _step_ahead(
+        self,
+        x: Tensor,
+        kernel: tuple[int, ...],
+        strides: tuple[int, int],
+        pads: tuple[int, int, int, int],
+        shape: tuple[int, ...],
+    ) -> tuple[Tensor, tuple[int, int], tuple[int, int, int, int]]:
+        """Take the steps of an axis whose kernel has one tap before the convolution.
+
+        ezkl's graph reader fails on a convolution that skips positions which no tap reads.
+        """
+        skip = [taps == 1 and step > 1 for taps, step in zip(kernel, strides, strict=True)]
+        if not any(skip):
+            return x, strides, pads
+        before = (0, pads[0] * skip[0], pads[1] * skip[1], 0)
+        after = (0, pads[2] * skip[0], pads[3] * skip[1], 0)
+        if any(before) or any(after):
+            x = self.pad(x, before, after, 0)
+        counts = tuple(shape[i + 1] if skip[i] else x.shape[i + 1] for i in (0, 1))
+        steps = tuple(strides[i] if skip[i] else 1 for i in (0, 1))
+        x = self.every(x, (1, *steps, 1), (x.shape[0], *counts, x.shape[3]))
+        left = [1 if skip[i] else strides[i] for i in (0, 1)]
+        kept = [0 if skip[i % 2] else pads[i] for i in range(4)]
+        return x, (left[0], left[1]), (kept[0], kept[1], kept[2], kept[3])
 
     # -- steps that write digits ----------------------------------------------------------------
 

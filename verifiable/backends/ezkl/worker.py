@@ -32,6 +32,13 @@ def _compile(ezkl: Any, job: Mapping[str, Any]) -> Any:
     _call(ezkl.compile_circuit, job["model"], job["circuit"], job["settings"])
 
 
+def _simulate(ezkl: Any, job: Mapping[str, Any]) -> Any:
+    """Compile a circuit and compute witnesses, without keys."""
+    settings = _gen_settings(ezkl, job)
+    _compile(ezkl, job)
+    return {"settings": settings, "rows": _witness(ezkl, job)}
+
+
 def _setup(ezkl: Any, job: Mapping[str, Any]) -> Any:
     _call(ezkl.setup, job["circuit"], job["vk"], job["pk"], job["srs"])
 
@@ -98,6 +105,7 @@ def _get_srs(ezkl: Any, job: Mapping[str, Any]) -> Any:
 _JOBS: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {
     "gen_settings": _gen_settings,
     "compile": _compile,
+    "simulate": _simulate,
     "setup": _setup,
     "witness": _witness,
     "mock": _mock,

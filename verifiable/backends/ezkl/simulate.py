@@ -1,0 +1,58 @@
+"""Running a program's circuit without keys: what ezkl would prove, in a fraction of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from verifiable.backends.base import Options
+from verifiable.backends.ezkl.instances import CONTEXT_LIMBS
+from verifiable.backends.ezkl.keys import graph_bytes, supported_circuit
+from verifiable.backends.ezkl.phases import Phases, working_folder
+from verifiable.backends.ezkl.settings import plan_circuit
+from verifiable.errors import ProvingError
+from verifiable.program.program import IntArray, Program
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    program: Program, rows: Sequence[Mapping[str, IntArray]], options: Options
+) -> list[dict[str, IntArray]]:
+    """Outputs of the circuit's witness for several inputs, in one child process.
+
+    Args:
+        rows: quantised inputs by name, one mapping a row.
+
+    Raises:
+        UnsupportedModel, ProvingError, ResourceLimit, MissingDependency, Cancelled.
+    """
+    circuit = supported_circuit(program)
+    limbs = [0] * CONTEXT_LIMBS
+    with working_folder(options.cache_dir) as folder:
+        (folder / "graph.onnx").write_bytes(graph_bytes(circuit))
+        phases = Phases(folder=folder, options=options, error=ProvingError)
+        found = phases.run(
+            "simulate",
+            f"computing {len(rows)} witnesses",
+            {
+                "job": "simulate",
+                "model": "graph.onnx",
+                "settings": "settings.json",
+                "run_args": plan_circuit(circuit).run_args,
+                "circuit": "circuit.ezkl",
+                "witness": "witness.json",
+                "rows": [
+                    [row[spec.name].reshape(-1).tolist() for spec in program.inputs] + [limbs]
+                    for row in rows
+                ],
+            },
+        )["rows"]
+    return [
+        {
+            spec.name: np.array(values, dtype=np.int64).reshape(spec.shape)
+            for spec, values in zip(program.outputs, row["outputs"], strict=True)
+        }
+        for row in found
+    ]
