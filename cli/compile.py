@@ -31,6 +31,13 @@ __all__ = ["command"]
     help="Integer type of the tensors between operators.",
 )
 @click.option(
+    "--weights",
+    type=click.Choice(("int8", "int16")),
+    default="int8",
+    show_default=True,
+    help="Integer type of the weights.",
+)
+@click.option(
     "--per-channel/--per-tensor",
     default=True,
     show_default=True,
@@ -51,6 +58,7 @@ def command(
     shapes: tuple[str, ...],
     cut_output: bool,
     activation: Literal["int8", "uint8", "int16"],
+    weights: Literal["int8", "int16"],
     per_channel: bool,
     calibration_method: Literal["minmax", "percentile", "entropy"],
     *,
@@ -68,6 +76,7 @@ def command(
             shapes=fixed,
             cut_output=cut_output,
             activation=activation,
+            weights=weights,
             per_channel=per_channel,
             calibration_method=calibration_method,
             output=output,

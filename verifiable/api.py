@@ -99,6 +99,7 @@ def compile(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     cut_output: bool = False,
     activation: Literal["int8", "uint8", "int16"] = "int8",
+    weights: Literal["int8", "int16"] = "int8",
     per_channel: bool = True,
     calibration_method: Literal["minmax", "percentile", "entropy"] = "minmax",
     scales: str | None = None,
@@ -115,6 +116,7 @@ def compile(
         shapes: input shapes by name, for models with dynamic axes other than the batch axis.
         cut_output: leave a final Softmax, LogSoftmax or Sigmoid to the reader of the output.
         activation: integer type of the tensors between operators.
+        weights: integer type of the weights.
         per_channel: one weight scale per output channel instead of one per tensor.
         calibration_method: how the range of a tensor follows from the values seen.
         scales: activation scales of an earlier compilation (`program.metadata["scales"]`), to
@@ -141,6 +143,7 @@ def compile(
             quantisation=QuantiseOptions(
                 per_channel=per_channel,
                 activation=activation,
+                weights=weights,
                 calibration_method=calibration_method,
             ),
             shapes=MappingProxyType(dict(shapes or {})),
@@ -266,7 +269,8 @@ def derive_key(
     """
     decoded = _proof_of(proof)
     loaded = program_of(program)
-    if commit_program(loaded).program_root != decoded.statement.program_root:
+    committed = commit_program(loaded, leaf_log2=decoded.program.leaf_log2)
+    if committed.program_root != decoded.statement.program_root:
         return None
     backend = get_backend(decoded.backend)
     options = backend.matching(
