@@ -238,7 +238,8 @@ def _(
     table = constants[1]
     assert table is not None  # noqa: S101 - roles were checked
     last = table.shape[1] - 1
-    first, final = (min(max(x - op.x_min, 0), last) for x in intervals[0])
+    # Sorted: after a multiplier that `check_bounds` has refused, an interval may be upside down.
+    first, final = sorted(min(max(x - op.x_min, 0), last) for x in intervals[0])
     reached = table[:, first : final + 1]
     return _exact(int(reached.min()), int(reached.max()))
 
