@@ -44,7 +44,10 @@ def _document(model: Path, report: ModelReport) -> dict[str, object]:
                 "inputs": [_list(shape) for shape in item.operator.inputs],
                 "outputs": [_list(shape) for shape in item.operator.outputs],
                 "backends": {
-                    name: {"supported": not problems, "problems": _problems(problems)}
+                    name: {
+                        "supported": None if problems is None else not problems,
+                        "problems": _problems(problems or ()),
+                    }
                     for name, problems in item.backends.items()
                 },
             }
@@ -81,7 +84,7 @@ def _show(out: Console, model: Path, report: ModelReport) -> None:
                     item.operator.name,
                     _shape(item.operator.inputs[:1]),
                     _shape(item.operator.outputs[:1]),
-                    *("no" if item.backends[name] else "yes" for name in names),
+                    *(_word(item.backends[name]) for name in names),
                 )
                 for item in report.operators
             ],
@@ -103,6 +106,10 @@ def _show(out: Console, model: Path, report: ModelReport) -> None:
         count = len(report.backends[name])
         verdict = "can prove it" if not count else f"cannot prove it ({_count(count, 'problem')})"
         out.line(f"{model.name}: {name} {verdict}", style="green" if not count else "red")
+
+
+def _word(problems: tuple[Problem, ...] | None) -> str:
+    return "?" if problems is None else "no" if problems else "yes"
 
 
 def _count(count: int, noun: str) -> str:

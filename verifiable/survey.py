@@ -29,11 +29,12 @@ class OperatorReport:
 
     Attributes:
         operator: the operator with its shapes and the problems of compiling it.
-        backends: by backend id its reasons against the operator; empty: it proves it.
+        backends: by backend id its reasons against the operator; empty: it proves it; None: that
+            cannot be said before the operator's shapes are known.
     """
 
     operator: OperatorRow
-    backends: Mapping[str, tuple[Problem, ...]]
+    backends: Mapping[str, tuple[Problem, ...] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,9 @@ def _refusals_of(name: str, program: Program) -> dict[int, Problem]:
         return {-1: Problem(code=error.code, node="", what=str(error), hint="")}
 
 
-def _row_problems(row: OperatorRow, refused: Mapping[int, Problem]) -> tuple[Problem, ...]:
+def _row_problems(row: OperatorRow, refused: Mapping[int, Problem]) -> tuple[Problem, ...] | None:
     own = tuple(refused[node] for node in row.nodes if node in refused)
-    return (*row.problems, *own, *((refused[-1],) if -1 in refused else ()))
+    found = (*row.problems, *own, *((refused[-1],) if -1 in refused else ()))
+    if not found and None in (*row.inputs, *row.outputs):
+        return None
+    return found
