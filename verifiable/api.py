@@ -353,6 +353,7 @@ def evaluate(
         lock=pinned,
         inputs=held,
         keys=known or None,
+        cache_dir=None if cache_dir is None else Path(cache_dir),
     )
     return verdict if reason is None else _with_key_reason(verdict, reason)
 

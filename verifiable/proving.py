@@ -399,6 +399,7 @@ class _Prover:
                 zip((spec.name for spec in self.program.inputs), trace.inputs, strict=True)
             ),
             keys={self.backend.id: keys.key},
+            cache_dir=self.options.cache_dir,
         )
         if verdict.outcome != "proven":
             first = verdict.failed[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 import numpy.typing as npt
 
@@ -49,6 +50,7 @@ def evaluate(
     lock: Lock | None = None,
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     keys: Mapping[str, Key] | None = None,
+    cache_dir: Path | None = None,
 ) -> Verdict:
     """Judge a proof: run all checks and say what they add up to.
 
@@ -66,6 +68,8 @@ def evaluate(
             shapes). Needed if the proof does not show them; compared if it does.
         keys: by backend id a key that this verifier derived from the program itself; takes
             precedence over the lock's.
+        cache_dir: where this verifier keeps what backends know by themselves; their default if
+            None.
 
     Returns:
         the verdict; the verified values are in it only if it is `proven`.
@@ -83,7 +87,7 @@ def evaluate(
     _check_arguments(view, now)
     proof = _decoded(proof)
     held = hold_inputs(proof, inputs)
-    backend, accepted = _find_backend(proof, policy)
+    backend, accepted = _find_backend(proof, policy, cache_dir)
     key, key_check = _find_key(proof, backend, lock, keys)
     checks = [
         table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT),
@@ -112,6 +116,7 @@ def verify(
     lock: Lock | None = None,
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     keys: Mapping[str, Key] | None = None,
+    cache_dir: Path | None = None,
 ) -> Verdict:
     """Verify a proof; see `evaluate` for the arguments.
 
@@ -124,7 +129,15 @@ def verify(
         MalformedProof, MissingDependency, InvalidInput: as `evaluate`.
     """
     verdict = evaluate(
-        proof, policy, view=view, now=now, program=program, lock=lock, inputs=inputs, keys=keys
+        proof,
+        policy,
+        view=view,
+        now=now,
+        program=program,
+        lock=lock,
+        inputs=inputs,
+        keys=keys,
+        cache_dir=cache_dir,
     )
     if verdict.outcome == "proven":
         return verdict
@@ -161,7 +174,9 @@ def _committed(program: Program | None, proof: Proof) -> ProgramCommitment | Non
     return None if program is None else commit_program(program, leaf_log2=proof.program.leaf_log2)
 
 
-def _find_backend(proof: Proof, policy: Policy) -> tuple[Backend | None, Check]:
+def _find_backend(
+    proof: Proof, policy: Policy, cache_dir: Path | None
+) -> tuple[Backend | None, Check]:
     # ST-2: the policy, never the proof, decides which kinds of evidence count.
     accepted = ", ".join(sorted(policy.backends))
     if proof.backend not in policy.backends:
@@ -171,7 +186,8 @@ def _find_backend(proof: Proof, policy: Policy) -> tuple[Backend | None, Check]:
             hint="name the backend in the policy if its trust assumption is acceptable",
         )
     try:
-        return get_backend(proof.backend), table.ST_2.ok(expected=accepted, found=proof.backend)
+        backend = get_backend(proof.backend, cache_dir=cache_dir)
+        return backend, table.ST_2.ok(expected=accepted, found=proof.backend)
     except MissingDependency:
         raise
     except Exception as cause:

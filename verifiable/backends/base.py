@@ -140,6 +140,9 @@ class Judgement:
 class Backend(Protocol):
     """One way to prove a statement.
 
+    The registry makes a backend by calling its class without arguments, or with `cache_dir`
+    (a `Path`: where a verifier keeps what it knows by itself).
+
     Attributes:
         id: the name in proof files, policies and locks.
         version: dotted numbers.

@@ -6,8 +6,10 @@ the others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from verifiable.backends.base import Backend
 from verifiable.errors import VerifiableError
@@ -26,22 +28,29 @@ def backend_ids() -> tuple[str, ...]:
     return (*_IN_TREE, *(name for name in others if name not in _IN_TREE))
 
 
-def get_backend(name: str) -> Backend:
+def get_backend(name: str, *, cache_dir: Path | None = None) -> Backend:
     """Return the backend with this id.
+
+    Args:
+        name: the id.
+        cache_dir: where a verifier keeps what it knows by itself (genuine reference strings, for
+            instance); the backend's default if None.
 
     Raises:
         VerifiableError: (code `unknown-backend`) there is none.
     """
     if name in _IN_TREE:
         module, _, attribute = _IN_TREE[name].partition(":")
-        made: Backend = getattr(import_module(module), attribute)()
-        return made
+        return _made(getattr(import_module(module), attribute), cache_dir)
     for point in entry_points(group=_GROUP):
         if point.name == name:
-            loaded: Backend = point.load()()
-            return loaded
+            return _made(point.load(), cache_dir)
     raise VerifiableError(
         f"there is no backend named {name!r}",
         hint=f"use one of: {', '.join(backend_ids())}",
         code="unknown-backend",
     )
+
+
+def _made(factory: Callable[..., Backend], cache_dir: Path | None) -> Backend:
+    return factory() if cache_dir is None else factory(cache_dir=cache_dir)
