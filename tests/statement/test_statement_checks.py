@@ -43,7 +43,7 @@ from verifiable.statement.lock import Lock, LockedModel
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import PROOF_FORMAT, Proof
 from verifiable.statement.statement import statement_of
-from verifiable.statement.verdict import Check, Verdict
+from verifiable.statement.verdict import Check, Verdict, outcome_of
 from verifiable.verification import evaluate, verify
 
 pytestmark = pytest.mark.usefixtures("toy")
@@ -478,6 +478,33 @@ def test_the_evidence_is_not_judged_if_its_statement_failed(
         "TOY-1": "skipped",
         "TOY-2": "skipped",
     }
+
+
+def test_a_check_that_was_only_skipped_did_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    proof = dense_case().proof
+    _judging(monkeypatch, Judgement(checks=(TOY_1.ok(), TOY_2.skipped())))
+    verdict = judged(proof)
+    assert verdict.outcome == "not_proven"
+    _holds_nothing(verdict)
+    with pytest.raises(VerificationError) as caught:
+        verify(proof, TOY_POLICY, lock=lock_of(dense_program()))
+    assert caught.value.code == "check-not-run"
+
+
+def test_only_checks_that_are_all_ok_add_up_to_proven() -> None:
+    ok, failed, skipped, open_ = TOY_1.ok(), TOY_1.failed(), TOY_1.skipped(), TOY_1.undecided()
+    odd = replace(ok, status="passed")  # type: ignore[arg-type]
+    sums = [
+        ((), "not_proven"),
+        ((ok,), "proven"),
+        ((ok, skipped), "not_proven"),
+        ((ok, odd), "not_proven"),
+        ((ok, open_), "undecided"),
+        ((skipped, open_), "undecided"),
+        ((ok, failed, open_), "not_proven"),
+    ]
+    for checks, outcome in sums:
+        assert outcome_of(checks) == outcome
 
 
 def test_false_evidence_is_the_backends_to_refuse() -> None:
