@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from math import ceil
-
 from verifiable.backends.base import Estimate
 from verifiable.backends.ezkl.keys import setup_seconds, supported_circuit
 from verifiable.backends.ezkl.prove import prove_seconds
-from verifiable.backends.ezkl.settings import INNER_COLUMNS, plan_circuit, usable_rows
+from verifiable.backends.ezkl.settings import blocks_of, plan_circuit
 from verifiable.program.program import Program
 
 __all__ = ["estimate_program"]
 
-_KEY_BYTES_PER_BLOCK_ROW = 3600
-_MEMORY_PER_KEY_BYTE = 3.2
+_KEY_BYTES_PER_BLOCK_ROW = 5400
+_MEMORY_PER_KEY_BYTE = 2.9
+_MEMORY_BYTES = 40 << 20
+_PROOF_BYTES, _PROOF_BYTES_PER_BLOCK = 1000, 2600
 
 
 def estimate_program(program: Program) -> Estimate:
@@ -23,14 +23,14 @@ def estimate_program(program: Program) -> Estimate:
         UnsupportedModel: with every node that ezkl cannot prove.
     """
     plan = plan_circuit(supported_circuit(program))
-    blocks = max(1, ceil(plan.cells / INNER_COLUMNS / usable_rows(plan.logrows)))
+    blocks = blocks_of(plan)
     key_bytes = blocks * (1 << plan.logrows) * _KEY_BYTES_PER_BLOCK_ROW
     return Estimate(
         setup_s=setup_seconds(plan),
         prove_s=prove_seconds(plan.cells),
         verify_s=0.5,
-        memory_bytes=int(key_bytes * _MEMORY_PER_KEY_BYTE) + (64 << 20),
-        proof_bytes=1500 * (blocks + 1),
+        memory_bytes=int(key_bytes * _MEMORY_PER_KEY_BYTE) + _MEMORY_BYTES,
+        proof_bytes=_PROOF_BYTES + _PROOF_BYTES_PER_BLOCK * blocks,
         key_bytes=key_bytes,
         note=f"about {plan.cells} cells at logrows {plan.logrows}; scaled from observed runs on "
         "two cores; a missing reference string adds its download or generation",
