@@ -37,6 +37,9 @@ def decode(data: bytes, limit_bytes: int = 1000) -> Field:
         (b'{"a":1.0}', "number-not-canonical"),
         (b'{"a":1e3}', "number-not-canonical"),
         (b'{"a":-0}', "number-not-canonical"),
+        (b'{"a":[1,-0]}', "number-not-canonical"),
+        (b'{"a":-00}', "number-not-canonical"),
+        (b'{"a":-1E5}', "number-not-canonical"),
         (b'{"a":NaN}', "number-not-canonical"),
         (b'{"a":-Infinity}', "number-not-canonical"),
         (b'{"a":' + b"9" * 400 + b"}", "number-not-canonical"),
@@ -51,6 +54,18 @@ def test_bad_documents(data: bytes, code: str) -> None:
         decode(data)
     assert caught.value.code == code
     assert caught.value.where == "doc"
+
+
+def test_a_flood_of_empty_containers_is_refused_before_parsing() -> None:
+    data = b"[" + b"{}," * (1 << 18) + b"{}]"
+    with pytest.raises(MalformedProof) as caught:
+        decode(data, limit_bytes=10_000_000)
+    assert caught.value.code == "too-many"
+
+
+@pytest.mark.parametrize("text", ["-0", "00", "9" * 30, "1e5", "-0.0"])
+def test_odd_numbers_inside_strings_are_text(text: str) -> None:
+    assert decode(f'{{"a":"{text}"}}'.encode()).mapping()["a"].text() == text
 
 
 def test_brackets_in_strings_are_no_nesting() -> None:
