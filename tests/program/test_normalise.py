@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnx_samples import FACE_MODELS, MODELS, floats, make_model, node, run
 
-from verifiable.errors import MalformedInput, MalformedModel, UnsupportedModel
+from verifiable.errors import MalformedInput, MalformedModel, UnsupportedModel, VerifiableError
 from verifiable.program.normalise import WORKING_OPSET, Normalised, normalise
 from verifiable.program.quantise import input_shapes
 from verifiable.program.source import load_model
@@ -146,6 +146,70 @@ def test_contradicting_shapes_are_malformed() -> None:
     with pytest.raises(MalformedModel) as caught:
         normalise(model)
     assert caught.value.code == "contradicting-shapes"
+
+
+def test_negative_size_is_refused_before_onnx_aborts_on_it() -> None:
+    nodes = [
+        node("Conv", "x w", "a", name="wide", dilations=[7, 1]),
+        node("Slice", "a first last first", "y"),
+    ]
+    constants = {"w": floats(0, 4, 2, 3, 3), "first": np.array([0]), "last": np.array([-2])}
+    with pytest.raises(MalformedModel) as caught:
+        normalise(make_model(nodes, {"x": [1, 2, 8, 8]}, "y", constants))
+    assert caught.value.code == "contradicting-shapes"
+    assert "node wide" in str(caught.value)
+
+
+def test_empty_tensor_read_backwards_is_refused_before_onnx_aborts_on_it() -> None:
+    nodes = [
+        node("Slice", "x zero zero zero", "a"),
+        node("Slice", "a last zero zero last", "y", name="backwards"),
+    ]
+    constants = {"zero": np.array([0]), "last": np.array([-1])}
+    with pytest.raises(MalformedModel, match="node backwards"):
+        normalise(make_model(nodes, {"x": [3, 2]}, "y", constants))
+
+
+ODD_VALUES = (0, -1, 1, 2, 3, 7, -3, 1 << 20, 1 << 31, 1 << 62, -(1 << 63))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_odd_attributes_never_escape_as_another_error(data: st.DataObject) -> None:
+    nodes = [
+        node("Pad", "x amounts", "p"),
+        node("Conv", "p w", "a", strides=[1, 1], dilations=[1, 1], pads=[0, 0, 0, 0], group=1),
+        node("MaxPool", "a", "m", kernel_shape=[2, 2], strides=[2, 2], pads=[0] * 4, ceil_mode=1),
+        node("AveragePool", "a", "v", kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_LOWER"),
+        node("Concat", "m v", "c", axis=1),
+        node("Transpose", "c", "t", perm=[0, 2, 3, 1]),
+        node("Slice", "t begin end begin", "s"),
+        node("Flatten", "s", "f", axis=1),
+        node("Softmax", "f", "y", axis=-1),
+    ]
+    constants = {
+        "amounts": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+        "w": floats(0, 4, 2, 3, 3),
+        "begin": np.array([1]),
+        "end": np.array([3]),
+    }
+    for _ in range(data.draw(st.integers(1, 3))):
+        value = data.draw(st.sampled_from(ODD_VALUES))
+        changed = data.draw(st.sampled_from([each for each in nodes if each.attribute]))
+        attribute = data.draw(st.sampled_from(list(changed.attribute)))
+        if attribute.ints:
+            attribute.ints[data.draw(st.integers(0, len(attribute.ints) - 1))] = value
+        elif attribute.type == attribute.INT:
+            attribute.i = value
+        else:
+            array = constants[data.draw(st.sampled_from(["amounts", "begin", "end"]))]
+            array[data.draw(st.integers(0, array.size - 1))] = value
+    model = make_model(nodes, {"x": ["n", 2, 8, 8]}, "y", constants)
+    try:
+        result = normalise(load_model(model), cut_output=True)
+    except VerifiableError:
+        return
+    onnx.checker.check_model(result.model)
 
 
 def test_initializers_are_no_inputs() -> None:

@@ -103,7 +103,9 @@ def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) ->
         elif version == (2, 0):
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
         else:
-            raise MalformedInput(f"array format {version} is unknown", where=where)
+            raise MalformedInput(
+                f"array format {version} is unknown", where=where, code="damaged-npz"
+            )
         if dtype.hasobject or dtype.kind not in "fiu":
             raise MalformedInput(
                 f"the array holds {dtype}, not real numbers",

@@ -18,10 +18,10 @@ import onnx
 from onnx import helper, numpy_helper
 
 from verifiable.errors import MalformedModel
+from verifiable.program.onnx_rules import STANDARD_DOMAINS, infer_shapes, opset_of
 
-__all__ = ["STANDARD_DOMAINS", "Graph", "GraphNode", "check_rules", "infer_shapes", "opset_of"]
+__all__ = ["Graph", "GraphNode"]
 
-STANDARD_DOMAINS = ("", "ai.onnx")
 ARRAY_TYPES = frozenset(
     {
         onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16,
@@ -395,11 +395,6 @@ class Graph:
         return helper.make_tensor_value_info(name, kind, shape)
 
 
-def opset_of(model: onnx.ModelProto) -> int:
-    """Version of the standard operator set that a model imports."""
-    return next(int(item.version) for item in model.opset_import if item.domain in STANDARD_DOMAINS)
-
-
 def _without_content(model: onnx.ModelProto) -> onnx.ModelProto:
     frame = onnx.ModelProto(ir_version=model.ir_version)
     frame.opset_import.extend(model.opset_import)
@@ -407,56 +402,3 @@ def _without_content(model: onnx.ModelProto) -> onnx.ModelProto:
     frame.graph.input.extend(model.graph.input)
     frame.graph.output.extend(model.graph.output)
     return frame
-
-
-def infer_shapes(model: onnx.ModelProto, *, strict: bool = True) -> onnx.ModelProto:
-    """Run ONNX shape inference, with propagation of shape-computing values.
-
-    Unless `strict`, it stops quietly where shapes or types contradict each other.
-
-    Raises:
-        MalformedModel: shapes or types contradict each other.
-    """
-    try:
-        return onnx.shape_inference.infer_shapes(
-            model, check_type=strict, strict_mode=strict, data_prop=True
-        )
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, TypeError) as cause:
-        raise MalformedModel(
-            "the shapes or types in the graph contradict each other",
-            where=model.graph.name,
-            why=_first_line(cause),
-            code="contradicting-shapes",
-        ) from cause
-
-
-def check_rules(model: onnx.ModelProto) -> None:
-    """Run onnx's checker: names, order, operators, attributes, types.
-
-    Other than the checker itself, accepts inputs and outputs without a declared shape.
-
-    Raises:
-        MalformedModel: the model breaks a rule.
-    """
-    values = (*model.graph.input, *model.graph.output)
-    tensors = [value.type.tensor_type for value in values if value.type.HasField("tensor_type")]
-    shapeless = [tensor for tensor in tensors if not tensor.HasField("shape")]
-    for tensor in shapeless:
-        tensor.shape.SetInParent()
-    try:
-        onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as cause:
-        raise MalformedModel(
-            "the model breaks the rules of ONNX",
-            where=model.graph.name,
-            why=" ".join(str(cause).split()),
-            code="bad-graph",
-        ) from cause
-    finally:
-        for tensor in shapeless:
-            tensor.ClearField("shape")
-
-
-def _first_line(cause: Exception) -> str:
-    lines = str(cause).strip().splitlines()
-    return lines[0] if lines else type(cause).__name__

@@ -15,13 +15,19 @@ import onnx
 from onnx import inliner, version_converter
 
 from verifiable.errors import MalformedModel, Problem, UnsupportedModel, VerifiableError
-from verifiable.program.graph import Graph, check_rules, infer_shapes, opset_of
+from verifiable.program.graph import Graph
 from verifiable.program.normalise_elementwise import rewrite_elementwise
 from verifiable.program.normalise_fold import drop_identities, fold_constants
 from verifiable.program.normalise_linear import rewrite_linear
 from verifiable.program.normalise_outputs import cut_outputs
-from verifiable.program.normalise_shapes import check_static, fix_input_shapes, rewrite_reshapes
+from verifiable.program.normalise_shapes import (
+    check_sizes,
+    check_static,
+    fix_input_shapes,
+    rewrite_reshapes,
+)
 from verifiable.program.normalise_windows import rewrite_ceil_modes, rewrite_windows
+from verifiable.program.onnx_rules import check_rules, infer_shapes, opset_of
 
 __all__ = ["WORKING_OPSET", "Normalised", "normalise"]
 
@@ -91,8 +97,10 @@ def _normalise(
     if model.functions:
         model = inliner.inline_local_functions(model)
     model, problems = fix_input_shapes(model, shapes, notes)
-    if problems and not allow_unresolved:
+    empty = any(problem.code == "empty-tensor" for problem in problems)
+    if empty or (problems and not allow_unresolved):
         raise UnsupportedModel(problems)
+    check_sizes(model)
     graph = Graph(infer_shapes(model, strict=False))
     rewrite_ceil_modes(graph)
     model = graph.to_model(with_shapes=False)

@@ -71,7 +71,8 @@ def _batch_norm(graph: Graph, node: GraphNode) -> _Affine | None:
     if len(arrays) != 4 or any(array is None for array in arrays):
         return None
     scale, bias, mean, variance = (np.asarray(array, dtype=np.float64) for array in arrays)
-    factor = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
+    with np.errstate(all="ignore"):
+        factor = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
     if not np.isfinite(factor).all():
         return None
     return _Affine(x=node.inputs[0], factor=factor, offset=bias - mean * factor)

@@ -7,13 +7,17 @@ from math import prod
 
 import numpy as np
 import onnx
+from onnx import helper
 
-from verifiable.errors import MalformedInput, Problem
+from verifiable.errors import MalformedInput, MalformedModel, Problem
 from verifiable.program.graph import Graph
+from verifiable.program.onnx_rules import infer_shapes
 
-__all__ = ["check_static", "fix_input_shapes", "rewrite_reshapes"]
+__all__ = ["check_sizes", "check_static", "fix_input_shapes", "rewrite_reshapes"]
 
 MAX_ELEMENTS = 1 << 31
+SMALL_ELEMENTS = 1 << 10  # more than any shape has
+STEPS_INPUT = 4  # Slice: data, starts, ends, axes, steps
 
 
 def fix_input_shapes(
@@ -148,6 +152,62 @@ def _dynamic_problem(value: onnx.ValueInfoProto) -> Problem | None:
             code="empty-tensor", node=value.name, what=f"the input has an axis of size 0 ({text})"
         )
     return None
+
+
+def check_sizes(model: onnx.ModelProto) -> None:
+    """Refuse a model in which the size of an axis comes out negative.
+
+    onnx's shape inference computes negative sizes (a window larger than its input) without
+    complaint, and kills the process when Slice reads such a tensor, or reads an empty one
+    backwards. So the part before each Slice is looked at first.
+
+    Raises:
+        MalformedModel: naming the node and its tensor.
+    """
+    nodes = list(model.graph.node)
+    slices = [index for index, node in enumerate(nodes) if node.op_type == "Slice"]
+    part = _without_large_weights(model)
+    for end in (*slices, len(nodes)):
+        del part.graph.node[:]
+        part.graph.node.extend(nodes[:end])
+        sizes = {
+            value.name: [dim.dim_value for dim in _dims(value)]
+            for value in infer_shapes(part, strict=False).graph.value_info
+        }
+        for node in nodes[:end]:
+            for name in node.output:
+                if min(sizes.get(name, ()), default=0) < 0:
+                    raise _negative(node, name, sizes[name])
+        if end < len(nodes) and len(nodes[end].input) > STEPS_INPUT:
+            source = nodes[end].input[0]
+            if 0 in sizes.get(source, ()):
+                raise _negative(nodes[end], source, sizes[source])
+
+
+def _negative(node: onnx.NodeProto, tensor: str, sizes: list[int]) -> MalformedModel:
+    return MalformedModel(
+        f"tensor {tensor} would have shape {tuple(sizes)}",
+        where=f"node {node.name or node.op_type}",
+        why="a window is larger than its padded input, or more is cut off than there is",
+        hint="give a larger input shape",
+        code="contradicting-shapes",
+    )
+
+
+def _without_large_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its weights declared as inputs: enough for inference, and cheap to copy."""
+    light = onnx.ModelProto(ir_version=model.ir_version)
+    light.opset_import.extend(model.opset_import)
+    light.graph.name = model.graph.name
+    light.graph.input.extend(model.graph.input)
+    for tensor in model.graph.initializer:
+        if prod(tensor.dims) <= SMALL_ELEMENTS:
+            light.graph.initializer.append(tensor)
+        else:
+            light.graph.input.append(
+                helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            )
+    return light
 
 
 def rewrite_reshapes(graph: Graph) -> None:

@@ -1,7 +1,7 @@
 """Static quantisation by onnxruntime: from a float model and data to a QDQ model.
 
-Weights become symmetric int8 (or int16), biases int32 with scale `scale_x * scale_w`, and every tensor
-between two operators gets a QuantizeLinear and a DequantizeLinear. Constants of elementwise
+Weights become symmetric int8 (or int16), biases int32 with scale `scale_x * scale_w`, and every
+tensor between two operators gets a QuantizeLinear and a DequantizeLinear. Constants of elementwise
 operators stay in floating point: they end up in multipliers and tables that are computed from
 them, and rounding them first would only lose accuracy.
 """

@@ -20,7 +20,7 @@ from verifiable.errors import (
     VerifiableError,
 )
 from verifiable.files import read_bytes
-from verifiable.program.graph import STANDARD_DOMAINS, check_rules
+from verifiable.program.onnx_rules import STANDARD_DOMAINS, check_rules
 from verifiable.program.stored_tensors import check_tensor, embed_external_data
 
 __all__ = ["MIN_OPSET", "load_model"]
