@@ -10,27 +10,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sample_models import MODELS, Proven
 
 import verifiable
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-MODELS = REPOSITORY / "models"
 WAIT_S = 300
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proven:
-    """A program, a proof of it under a local setup, and their files."""
-
-    program: verifiable.Program
-    proof: verifiable.Proof
-    program_path: Path
-    proof_path: Path
-    cache_dir: Path
 
 
 @pytest.fixture(scope="session")

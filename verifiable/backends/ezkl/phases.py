@@ -57,7 +57,7 @@ def missing_ezkl(why: str) -> MissingDependency:
     return MissingDependency(
         f"the package ezkl {EZKL_VERSION} is needed",
         why=why,
-        hint="pip install 'verifiable[ezkl]'",
+        hint="run pip install 'verifiable[ezkl]'",
     )
 
 

@@ -139,7 +139,7 @@ def _curve() -> Any:
     except ImportError as cause:
         raise MissingDependency(
             "the package py-ecc is needed to check a reference string",
-            hint="pip install 'verifiable[ezkl]'",
+            hint="run pip install 'verifiable[ezkl]'",
         ) from cause
     return optimized_bn128
 

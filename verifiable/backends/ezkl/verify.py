@@ -258,7 +258,7 @@ def _examine_proof(
         raise MissingDependency(
             f"the package ezkl {EZKL_VERSION} is needed to verify",
             why=ending.message,
-            hint="pip install 'verifiable[ezkl]'",
+            hint="run pip install 'verifiable[ezkl]'",
         )
     if ending.status in ("timeout", "killed"):
         return EZ_9.undecided(

@@ -1,0 +1,72 @@
+"""Runs commands in this process, or in one of their own where signals and streams matter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sample_models import REPOSITORY
+
+from verifiable.cli.main import main
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The result of a command with `--json`: the whole of stdout is one object."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def cli() -> Run:
+    """Run a command in this process."""
+
+    def run(*arguments: object, env: dict[str, str | None] | None = None) -> Ran:
+        result = CliRunner().invoke(main, [str(item) for item in arguments], env=env)
+        unexpected = result.exception
+        if unexpected is not None and not isinstance(unexpected, SystemExit):
+            raise unexpected
+        assert "Traceback" not in result.stderr
+        return Ran(code=result.exit_code, out=result.stdout, err=result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def shell() -> Run:
+    """Run a command in a process of its own, from the root of the repository."""
+
+    def run(*arguments: object, env: dict[str, str] | None = None, unset: str = "") -> Ran:
+        environment = {**os.environ, **(env or {})}
+        environment.pop(unset, None)
+        done = subprocess.run(
+            [sys.executable, "-c", "from verifiable.cli.main import main; main()"]
+            + [str(item) for item in arguments],
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            env=environment,
+            timeout=300,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    return run

