@@ -1,0 +1,322 @@
+"""The public functions on objects and paths, their errors, cancellation and threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from sample_models import MODELS, Proven
+
+import verifiable
+from verifiable.program.onnx_file import dump_program
+from verifiable.progress import Cancellation, ProgressEvent
+
+MODEL = MODELS / "digits_mlp.onnx"
+CALIBRATION = MODELS / "digits_calibration.npz"
+INPUT = MODELS / "digits_input.npz"
+needs_ezkl = pytest.mark.usefixtures("ezkl_installed")
+
+
+@pytest.fixture(scope="session")
+def ezkl_installed() -> None:
+    pytest.importorskip("ezkl", reason="proofs need the extra `ezkl`")
+
+
+@pytest.fixture(scope="module")
+def program(digits_program: Path) -> verifiable.Program:
+    return verifiable.load_program(digits_program)
+
+
+def rows_of(path: Path) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as archive:
+        return np.array(archive["input"])
+
+
+# -- compile and run ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "bytes", "object"])
+@pytest.mark.parametrize("data", ["path", "mapping", "array"])
+def test_compile_gives_the_same_program_for_every_form(
+    program: verifiable.Program, kind: str, data: str
+) -> None:
+    model = {
+        "path": MODEL,
+        "text": str(MODEL),
+        "bytes": MODEL.read_bytes(),
+        "object": onnx.load(MODEL),
+    }[kind]
+    rows = rows_of(CALIBRATION)
+    calibration = {"path": CALIBRATION, "mapping": {"input": rows}, "array": rows}[data]
+    found = verifiable.compile(model, calibration=calibration)
+    assert dump_program(found) == dump_program(program)
+
+
+def test_compile_again_from_weights_and_scales_alone(program: verifiable.Program) -> None:
+    again = verifiable.compile(MODEL, scales=program.metadata["scales"])
+    without = {key: value for key, value in program.metadata.items() if key != "accuracy"}
+    assert dump_program(replace(again, metadata={})) == dump_program(replace(program, metadata={}))
+    assert set(again.metadata) == set(without)
+    assert json.loads(program.metadata["accuracy"])["rows"] == 256
+
+
+def test_compile_without_data_says_what_is_needed() -> None:
+    with pytest.raises(verifiable.MalformedInput, match="calibration") as caught:
+        verifiable.compile(MODEL)
+    assert caught.value.code == "calibration-needed"
+
+
+def test_run_on_every_form_of_input(program: verifiable.Program, digits_program: Path) -> None:
+    row = rows_of(INPUT)
+    found = verifiable.run(program, INPUT)
+    for source in (row, row[0], {"input": row}, row.tolist(), str(INPUT)):
+        again = verifiable.run(digits_program, source)
+        assert np.array_equal(again.outputs["output"], found.outputs["output"])
+    assert found.outputs["output"].dtype == np.int64
+    spec = program.outputs[0]
+    expected = (found.outputs["output"] - spec.zero_point) * spec.scale
+    assert np.array_equal(found.output_values["output"], expected)
+    assert not found.saturated
+
+
+def test_run_chooses_rows(program: verifiable.Program) -> None:
+    rows = rows_of(CALIBRATION)
+    chosen = verifiable.run(program, CALIBRATION, index=7)
+    assert np.array_equal(
+        chosen.outputs["output"], verifiable.run(program, rows[7]).outputs["output"]
+    )
+    with pytest.raises(verifiable.MalformedInput) as caught:
+        verifiable.run(program, CALIBRATION)
+    assert caught.value.code == "index-needed"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ({"other": np.zeros((1, 1, 8, 8))}, "wrong-names"),
+        (np.zeros((2, 9)), "wrong-shape"),
+        (np.full((1, 1, 8, 8), np.nan), "not-finite"),
+        (np.full((1, 1, 8, 8), 1e6), "out-of-range"),
+        (np.full((1, 1, 8, 8), "x"), "not-numeric"),
+        (np.array([None] * 64).reshape(1, 1, 8, 8), "not-numeric"),
+    ],
+)
+def test_run_refuses_with_a_code(program: verifiable.Program, source: object, code: str) -> None:
+    with pytest.raises(verifiable.VerifiableError) as caught:
+        verifiable.run(program, source)  # type: ignore[arg-type]
+    assert caught.value.code == code
+
+
+# -- prove and verify --------------------------------------------------------------------------
+
+
+@needs_ezkl
+def test_prove_and_verify_objects(program: verifiable.Program, cache_dir: Path) -> None:
+    phases: list[str] = []
+    result = verifiable.prove(
+        program,
+        rows_of(INPUT),
+        insecure_local_setup=True,
+        context=bytes(range(32)),
+        progress=lambda event: phases.append(event.phase),
+    )
+    assert {"execute", "prove", "verify"} <= set(phases)
+    assert result.proof_bytes == len(result.proof.encode())
+    assert result.peak_rss_mib > 1
+    assert set(result.phases_s) >= {"execute", "prove"}
+    verdict = verifiable.verify(result.proof, program=program, allow_insecure_setup=True)
+    assert verdict.outputs is not None
+    assert verdict.inputs is not None
+    ran = verifiable.run(program, INPUT)
+    assert np.array_equal(verdict.outputs["output"], ran.outputs["output"])
+    assert np.array_equal(verdict.inputs["input"], ran.inputs["input"])
+    policy = verifiable.Policy(context=bytes(32), allow_insecure=frozenset({"local_setup"}))
+    with pytest.raises(verifiable.VerificationError) as caught:
+        verifiable.verify(result.proof, program=program, policy=policy)
+    assert caught.value.code == "wrong-context"
+    assert caught.value.verdict.outputs is None
+
+
+def test_verify_raises_what_evaluate_returns(digits_mlp_proof: Proven) -> None:
+    made = digits_mlp_proof
+    with pytest.raises(verifiable.VerificationError) as failed:
+        verifiable.verify(made.proof_path, program=made.program)
+    assert failed.value.code == "insecure-setup"
+    assert verifiable.evaluate(made.proof, program=made.program).outcome == "not_proven"
+    with pytest.raises(verifiable.Undecided) as undecided:
+        verifiable.verify(made.proof_path.read_bytes(), allow_insecure_setup=True)
+    assert undecided.value.code == "program-not-pinned"
+    assert verifiable.evaluate(made.proof, allow_insecure_setup=True).outcome == "undecided"
+
+
+def test_no_key_is_derived_unasked(digits_mlp_proof: Proven, tmp_path: Path) -> None:
+    made = digits_mlp_proof
+    verdict = verifiable.evaluate(
+        made.proof,
+        program=made.program,
+        allow_insecure_setup=True,
+        derive_keys=False,
+        cache_dir=tmp_path / "cache",
+    )
+    assert verdict.outcome == "undecided"
+    assert next(check for check in verdict.checks if check.id == "KEY-1").code == "no-key"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_another_program_is_refused_without_any_setup(
+    digits_mlp_proof: Proven, tmp_path: Path
+) -> None:
+    other = verifiable.compile(MODELS / "digits_cnn.onnx", calibration=CALIBRATION)
+    with pytest.raises(verifiable.VerificationError) as caught:
+        verifiable.verify(
+            digits_mlp_proof.proof,
+            program=other,
+            allow_insecure_setup=True,
+            cache_dir=tmp_path / "cache",
+        )
+    assert caught.value.code == "wrong-program"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_lock_pins_several_programs(digits_mlp_proof: Proven) -> None:
+    made = digits_mlp_proof
+    lock = verifiable.make_lock(
+        [made.program_path, made.program][:1], names=["digits"], insecure_local_setup=True
+    )
+    assert [model.name for model in lock.models] == ["digits"]
+    verdict = verifiable.verify(made.proof, lock=lock, allow_insecure_setup=True)
+    assert any("lock's author" in sentence for sentence in verdict.does_not_establish)
+    entry = lock.models[0]
+    fields = dict(entry.backends["ezkl"])
+    fields["vk_sha256"] = "00" * 32
+    wrong = verifiable.Lock(models=(replace(entry, backends={"ezkl": fields}),))
+    with pytest.raises(verifiable.VerificationError) as caught:
+        verifiable.verify(made.proof, lock=wrong, allow_insecure_setup=True)
+    assert caught.value.code == "wrong-verification-key"
+
+
+@needs_ezkl
+def test_a_saturated_input_is_said_and_refused_by_default(program: verifiable.Program) -> None:
+    far = rows_of(INPUT) * 3
+    with pytest.raises(verifiable.InvalidInput):
+        verifiable.prove(program, far, insecure_local_setup=True)
+    result = verifiable.prove(program, far, insecure_local_setup=True, saturate=True)
+    assert result.proof.saturated
+    with pytest.raises(verifiable.VerificationError) as caught:
+        verifiable.verify(result.proof, program=program, allow_insecure_setup=True)
+    assert caught.value.code == "input-saturated"
+    policy = verifiable.Policy(allow_saturated=True)
+    verifiable.verify(result.proof, program=program, policy=policy, allow_insecure_setup=True)
+
+
+@needs_ezkl
+def test_prove_many_loses_nothing_to_one_bad_input(program: verifiable.Program) -> None:
+    rows = rows_of(CALIBRATION)[:3]
+    rows[1, 0, 0, 0] = np.nan
+    items = list(verifiable.prove_many(program, rows, insecure_local_setup=True))
+    assert [item.index for item in items] == [0, 1, 2]
+    assert isinstance(items[1].error, verifiable.InvalidInput)
+    with pytest.raises(verifiable.InvalidInput):
+        items[1].unwrap()
+    digests = {items[index].unwrap().statement.digest for index in (0, 2)}
+    assert len(digests) == 2
+    for index in (0, 2):
+        verdict = verifiable.verify(
+            items[index].unwrap().proof, program=program, allow_insecure_setup=True
+        )
+        assert verdict.outputs is not None
+        expected = verifiable.run(program, rows[index]).outputs["output"]
+        assert np.array_equal(verdict.outputs["output"], expected)
+
+
+@needs_ezkl
+def test_prove_many_takes_any_iterable_and_proves_on_demand(program: verifiable.Program) -> None:
+    asked: list[int] = []
+
+    def sources():
+        for index in range(3):
+            asked.append(index)
+            yield rows_of(CALIBRATION)[index]
+
+    items = verifiable.prove_many(program, sources(), insecure_local_setup=True)
+    assert asked == []
+    assert next(items).unwrap().proof.backend == "ezkl"
+    assert asked == [0]
+
+
+# -- limits, cancellation, threads -------------------------------------------------------------
+
+
+@needs_ezkl
+@pytest.mark.parametrize("phase", ["execute", "srs", "keys", "prove"])
+def test_cancelling_in_any_phase_leaves_no_file(
+    program: verifiable.Program, tmp_path: Path, phase: str
+) -> None:
+    cancel = Cancellation()
+
+    def stop_at(event: ProgressEvent) -> None:
+        if event.phase == phase:
+            cancel.cancel()
+
+    with pytest.raises(verifiable.Cancelled):
+        verifiable.prove(
+            program,
+            INPUT,
+            insecure_local_setup=True,
+            cache_dir=tmp_path,
+            progress=stop_at,
+            cancel=cancel,
+        )
+    left = [path.name for path in tmp_path.glob("*/.*")] + [
+        path.name for path in tmp_path.glob(".work-*")
+    ]
+    assert left == []
+
+
+@needs_ezkl
+def test_a_time_limit_is_a_typed_error(program: verifiable.Program, tmp_path: Path) -> None:
+    with pytest.raises(verifiable.ResourceLimit) as caught:
+        verifiable.prove(
+            program, INPUT, insecure_local_setup=True, cache_dir=tmp_path, time_limit_s=0.01
+        )
+    assert caught.value.code == "time-limit"
+
+
+@needs_ezkl
+def test_two_threads_share_a_cold_cache(program: verifiable.Program, tmp_path: Path) -> None:
+    barrier = threading.Barrier(2)
+    rows = rows_of(CALIBRATION)
+
+    def work(index: int) -> verifiable.Proof:
+        barrier.wait()
+        return verifiable.prove(
+            program, rows[index], insecure_local_setup=True, cache_dir=tmp_path
+        ).proof
+
+    with ThreadPoolExecutor(2) as pool:
+        proofs = list(pool.map(work, range(2)))
+    for proof in proofs:
+        verifiable.verify(proof, program=program, allow_insecure_setup=True, cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "code"),
+    [
+        ({"visibility": "secret"}, "unknown-visibility"),
+        ({"backend": "magic"}, "unknown-backend"),
+        ({"insecure_local_setup": True, "srs": "kzg.srs"}, "two-setups"),
+        ({"context": b"short"}, "bad-digest"),
+    ],
+)
+def test_wrong_arguments_are_typed(
+    program: verifiable.Program, keywords: dict[str, object], code: str
+) -> None:
+    with pytest.raises(verifiable.VerifiableError) as caught:
+        verifiable.prove(program, INPUT, **keywords)  # type: ignore[arg-type]
+    assert caught.value.code == code
