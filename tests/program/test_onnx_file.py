@@ -18,9 +18,15 @@ from programs import INT32, single
 from verifiable.errors import MalformedModel, ResourceLimit, VerifiableError
 from verifiable.program import onnx_file
 from verifiable.program import operators as ops
+from verifiable.program.arrays import load_npz
+from verifiable.program.border import quantise_input
+from verifiable.program.compile import compile_model
 from verifiable.program.execute import execute
 from verifiable.program.onnx_file import dump_program, load_program, save_program
 from verifiable.testing.strategies import SMALL_LIMIT, cases, programs
+
+HERE = Path(__file__).resolve().parent
+MODELS = HERE.parents[1] / "models"
 
 
 def same_constants(a, b):
@@ -64,17 +70,35 @@ def test_onnxruntime_gives_the_same_integers(case):
     program, inputs = case
     trace = execute(program, inputs)
     assert all(abs(values).max() < SMALL_LIMIT for values in trace.values)
-    model = onnx.load_from_string(dump_program(program))
+    data = dump_program(program)
+    model = onnx.load_from_string(data)
     onnx.checker.check_model(model, full_check=True)
-    # Every node becomes an output, so that no difference hides behind a later clamp.
+    inlined = onnx.inliner.inline_local_functions(model)
+    # The file as it is, optimised across operators; and every node as an output, so that no
+    # difference hides behind a later clamp.
     model.graph.output.extend(model.graph.value_info)
     del model.graph.value_info[:]
-    for form in (model, onnx.inliner.inline_local_functions(model)):
-        got = run_onnx(form.SerializeToString(), inputs)
+    for form in (data, inlined.SerializeToString(), model.SerializeToString()):
+        got = run_onnx(form, inputs)
         for name, values in trace.outputs.items():
             np.testing.assert_array_equal(got[name], values)
-        for index, values in enumerate(trace.values):
-            np.testing.assert_array_equal(got[f"node:{index}"], values)
+    for index, values in enumerate(trace.values):
+        np.testing.assert_array_equal(got[f"node:{index}"], values)
+
+
+@pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn", "lenet"])
+def test_onnxruntime_runs_compiled_models(name):
+    kind = "digits" if name.startswith("digits") else name
+    calibration = load_npz(MODELS / f"{kind}_calibration.npz")
+    program = compile_model(MODELS / f"{name}.onnx", calibration=calibration).program
+    data = dump_program(program)
+    (spec,) = program.inputs
+    for raw in calibration[spec.name][:8]:
+        inputs = {spec.name: quantise_input(spec, raw.reshape(spec.shape), saturate=True)[0]}
+        (want,) = execute(program, inputs).outputs.values()
+        (got,) = run_onnx(data, inputs).values()
+        assert np.ptp(want) > 0
+        np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("value", [(1 << 24) - 1, 1 << 24, (1 << 24) + 1, -(1 << 24) - 1, INT32[1]])
@@ -105,7 +129,7 @@ def test_a_bias_beyond_float32_changes_the_result_by_one():
 
 # --- The file -----------------------------------------------------------------------------------
 
-RELEASED = Path(__file__).parent / "vectors" / "program_v1.onnx"
+RELEASED = HERE / "vectors" / "program_v1.onnx"
 
 
 def test_a_file_of_the_first_version_stays_readable():

@@ -163,11 +163,15 @@ LookupTable <x_min> (x, table) => (y) {
 """,
     "MaxPool": """
 MaxPool <kernel, strides, pads, dilations> (x) => (y) {
-  # Padded with the lowest float, so that padding never is the maximum.
+  # Padded with the lowest float, so that padding never is the maximum. The pads of all four axes
+  # are gathered, 0 for batch and channel: onnxruntime 1.32 mishandles the axes input of Pad.
   pads = Constant <value_ints: ints = @pads> ()
+  none = Constant <value_ints: ints = [0]> ()
+  choices = Concat <axis: int = 0> (pads, none)
+  chosen = Constant <value_ints: ints = [4, 0, 1, 4, 4, 2, 3, 4]> ()
+  all_pads = Gather <axis: int = 0> (choices, chosen)
   lowest = Constant <value_float: float = -3.4028234663852886e38> ()
-  axes = Constant <value_ints: ints = [1, 2]> ()
-  padded = Pad <mode: string = "constant"> (x, pads, lowest, axes)
+  padded = Pad <mode: string = "constant"> (x, all_pads, lowest)
   planes = Transpose <perm: ints = [0, 3, 1, 2]> (padded)
   pooled = MaxPool <kernel_shape: ints = @kernel, strides: ints = @strides,
     dilations: ints = @dilations> (planes)

@@ -112,7 +112,8 @@ class _Builder:
 
     def view(self, rank: int | None = None) -> tuple[_Tensor, Operand]:
         """An earlier tensor, under its own shape or another one."""
-        tensor = self.pick(*self.tensors)
+        # Mostly the latest, so that chains form: optimisers of runtimes work across operators.
+        tensor = self.pick(*self.tensors, *self.tensors[-1:] * len(self.tensors))
         wanted = rank or self.pick(len(tensor.shape), 1, 2, 3, 4, 5)
         if len(tensor.shape) == wanted and self.pick(True, True, False):
             return tensor, tensor.under(tensor.shape)
@@ -363,7 +364,8 @@ def _pad(build: _Builder) -> None:
 
 
 _GROWERS: tuple[Callable[[_Builder], None], ...] = (
-    _transpose, _matmul, _conv, _affine, _add, _mul, _lookup, _max_pool, _sum_pool, _concat, _pad,
+    _transpose, _matmul, _conv, _conv, _affine, _add, _mul, _lookup, _max_pool,
+    _sum_pool, _concat, _pad,
 )  # fmt: skip
 
 
