@@ -308,6 +308,16 @@ def test_a_constant_is_not_made_that_is_too_large() -> None:
     assert caught.value.code == "unusable-shape"
 
 
+def test_a_constant_of_half_a_gigabyte_stays_a_node() -> None:
+    nodes = [
+        node("ConstantOfShape", "size", "big"),
+        node("ReduceMax", "big", "most", keepdims=0),
+        node("Add", "x most", "y"),
+    ]
+    model = make_model(nodes, {"x": [1, 3]}, "y", {"size": np.array([1 << 14, 1 << 13])})
+    assert operators(normalise(model).model) == ["ConstantOfShape", "ReduceMax", "Add"]
+
+
 # operator sets
 
 

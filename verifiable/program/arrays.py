@@ -7,7 +7,6 @@ import os
 import zipfile
 from collections.abc import Mapping
 from math import prod
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -205,7 +204,7 @@ def _rows(name: str, values: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArr
 
 def select_row(
     arrays: Mapping[str, npt.ArrayLike],
-    expected_shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
+    expected_shapes: Mapping[str, tuple[int, ...]],
     index: int | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Pick what the model takes at once: the only row, or row `index`, of each array.

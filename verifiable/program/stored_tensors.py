@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from math import prod
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import onnx
@@ -210,15 +210,9 @@ def _read_part(tensor: TensorProto, folder: Path, size_bytes: int) -> bytes:
 
 def _inside(folder: Path, location: str, name: str) -> Path:
     """The real path of a location inside the folder."""
-    posix, windows = PurePosixPath(location), PureWindowsPath(location)
-    if (
-        not location
-        or "\0" in location
-        or posix.is_absolute()
-        or windows.anchor
-        or ".." in posix.parts
-        or ".." in windows.parts
-    ):
+    # Windows' rules on every system: they know `\\`, drives and shares beside what POSIX knows
+    parsed = PureWindowsPath(location)
+    if not location or "\0" in location or parsed.anchor or ".." in parsed.parts:
         raise _refused(name, f"location {location!r} is not a path inside the model's folder")
     root = folder.resolve()
     path = (root / location).resolve()
