@@ -88,7 +88,7 @@ class Console:
 
     def line(self, text: str = "", *, style: str = "") -> None:
         """Write one line of the result for people; it is never wrapped or cut."""
-        if style and self._colours(sys.stdout):
+        if style and sys.stdout.isatty():
             self._rich(sys.stdout).print(_text(text, style), soft_wrap=True)
         else:
             click.echo(printable(text))
@@ -172,9 +172,6 @@ class Console:
             emoji=False,
             legacy_windows=False,
         )
-
-    def _colours(self, stream: Any) -> bool:
-        return bool(stream.isatty())
 
 
 def _text(text: str, style: str = "") -> RenderableType:
