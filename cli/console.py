@@ -230,19 +230,19 @@ class _Bars:
     """Progress on a terminal: one bar a phase, the running one moving."""
 
     def __init__(self, console: RichConsole) -> None:
-        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn
         from rich.progress import Progress as RichProgress
 
         self._bars: RichProgress = RichProgress(
             SpinnerColumn(finished_text="+"),
             TextColumn("{task.fields[phase]:<10}", markup=False),
             BarColumn(bar_width=20),
-            TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False),
             console=console,
         )
         self._lock = threading.Lock()
         self._phase = ""
+        self._began_s = 0.0
         self._task: Any = None
 
     def __enter__(self) -> _Bars:
@@ -259,20 +259,23 @@ class _Bars:
             if event.phase != self._phase:
                 self._end(failed=False)
                 self._phase = event.phase
+                self._began_s = time.monotonic() - event.elapsed_s
                 self._task = self._bars.add_task("", phase=printable(event.phase), total=None)
             fraction = event.fraction
             if fraction is None and event.estimate_s:
                 fraction = min(0.95, event.elapsed_s / event.estimate_s)
-            expected = f" (about {seconds_text(event.estimate_s)})" if event.estimate_s else ""
+            expected = f" of about {seconds_text(event.estimate_s)}" if event.estimate_s else ""
+            message = printable(event.message).replace("\n", " ")[:70]
             self._bars.update(
                 self._task,
                 total=None if fraction is None else 1.0,
                 completed=fraction or 0.0,
-                description=printable(event.message).replace("\n", " ")[:80] + expected,
+                description=f"{event.elapsed_s:.1f} s{expected}  {message}",
             )
 
     def _end(self, *, failed: bool) -> None:
         if self._task is not None and not failed:
-            self._bars.update(self._task, total=1.0, completed=1.0, description="")
+            taken = seconds_text(time.monotonic() - self._began_s)
+            self._bars.update(self._task, total=1.0, completed=1.0, description=taken)
         self._task = None
         self._phase = ""
