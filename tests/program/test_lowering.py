@@ -18,6 +18,7 @@ from verifiable.errors import UnsupportedModel
 from verifiable.program.accuracy import run_float
 from verifiable.program.border import dequantise, quantise_input
 from verifiable.program.execute import execute
+from verifiable.program.lowering.context import WeightRule
 from verifiable.program.lowering.lower import lower, try_lower
 from verifiable.program.normalise import normalise
 from verifiable.program.program import Program
@@ -213,7 +214,7 @@ def test_quantised_graph_keeps_its_meaning(case: Case, activation: str, per_chan
     quantised = quantise(plain, {"x": rows}, options)
     scales = complete_inputs(extract_scales(quantised), {"x": rows}, activation)
     inserted = insert_scales(plain, scales)
-    ours = lower(inserted, per_channel=per_channel)  # float weights, scales inserted
+    ours = lower(inserted, WeightRule(per_channel=per_channel))  # float weights, scales inserted
     if case.name in CLIPS_OF_INPUT:  # onnxruntime leaves those in floats
         assert_close(ours.program, inserted, rows, case.steps)
         assert "static range" in ours.notes[0]

@@ -16,6 +16,7 @@ import onnx
 from verifiable.errors import MalformedInput
 from verifiable.program.accuracy import Accuracy, compare
 from verifiable.program.arrays import split_rows
+from verifiable.program.lowering.context import WeightRule
 from verifiable.program.lowering.lower import lower
 from verifiable.program.normalise import normalise
 from verifiable.program.program import Program
@@ -50,6 +51,12 @@ class CompileOptions:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     cut_output: bool = False
     scales: Scales | str | None = None
+
+    @property
+    def weight_rule(self) -> WeightRule:
+        """How float weights become integers."""
+        bound = {"int8": 127, "int16": 32767}[self.quantisation.weights]
+        return WeightRule(per_channel=self.quantisation.per_channel, bound=bound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +104,7 @@ def compile_model(
     if cancel is not None:
         cancel.check("lower")
     progress(ProgressEvent(phase="lower", message="lowering to integers"))
-    lowered = lower(quantised, per_channel=options.quantisation.per_channel)
+    lowered = lower(quantised, options.weight_rule)
     program, notes = lowered.program, (*normalised.notes, *lowered.notes)
     accuracy = None
     if rows is not None:
@@ -145,6 +152,7 @@ def _metadata(
             {
                 "cut_output": options.cut_output,
                 "per_channel": options.quantisation.per_channel,
+                "weights": options.quantisation.weights,
                 "shapes": {name: list(shape) for name, shape in sorted(options.shapes.items())},
             },
             sort_keys=True,

@@ -23,7 +23,7 @@ from verifiable.program.lowering.values import (
     Value,
 )
 
-__all__ = ["Context", "Handler", "PoisonedError", "refuse"]
+__all__ = ["Context", "Handler", "PoisonedError", "WeightRule", "refuse"]
 
 SETTLED_BOUND = 32767
 """Tensors without quantisation parameters of their own become symmetric 16-bit integers."""
@@ -40,17 +40,30 @@ def refuse(
     return UnsupportedModel([Problem(code=code, node=node.label, what=what, hint=hint)])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightRule:
+    """How float weights become integers: symmetric, the largest magnitude mapped to `bound`.
+
+    Attributes:
+        per_channel: one scale per output channel instead of one per tensor.
+        bound: 127 for int8, 32767 for int16.
+    """
+
+    per_channel: bool = True
+    bound: int = 127
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """The state of one lowering.
 
     Attributes:
-        per_channel: whether float weights get one scale per output channel.
+        weight_rule: how float weights become integers.
         notes: decisions that the user should know of, for metadata and the report.
     """
 
     graph: Graph
-    per_channel: bool
+    weight_rule: WeightRule
     builder: Builder = field(default_factory=Builder)
     values: dict[str, Value] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

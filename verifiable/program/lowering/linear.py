@@ -8,7 +8,7 @@ import numpy as np
 
 from verifiable.program import operators as ops
 from verifiable.program.graph import GraphNode
-from verifiable.program.lowering.context import Context, refuse
+from verifiable.program.lowering.context import Context, WeightRule, refuse
 from verifiable.program.lowering.values import (
     NHWC_AXES,
     Const,
@@ -31,15 +31,14 @@ __all__ = [
     "max_pool",
 ]
 
-WEIGHT_BOUND = 127
 BIAS_BOUND = 1 << 40
 _ANY = ops.Requantisation(lo=0, hi=0)  # where only shapes matter
 
 
 def integer_weight(
-    const: Const, channel_axis: int, per_channel: bool
+    const: Const, channel_axis: int, rule: WeightRule
 ) -> tuple[IntArray, FloatArray]:
-    """The integers and scales of a weight: its own if it came quantised, else symmetric int8.
+    """The integers and scales of a weight: its own if it came quantised, else by `rule`.
 
     Returns:
         integers of the weight's shape; scales of shape (channels,) or (1,).
@@ -49,14 +48,14 @@ def integer_weight(
         if scales.size == 1 or axis == channel_axis:
             return integers, scales.ravel()
     others = tuple(axis for axis in range(const.values.ndim) if axis != channel_axis)
-    magnitude = np.abs(const.values).max(axis=others if per_channel else None)
+    magnitude = np.abs(const.values).max(axis=others if rule.per_channel else None)
     # a power of two keeps an all-zero channel harmless: its integers are 0 whatever its scale
-    scales = np.atleast_1d(np.where(magnitude > 0, magnitude / WEIGHT_BOUND, 2.0**-20))
+    scales = np.atleast_1d(np.where(magnitude > 0, magnitude / rule.bound, 2.0**-20))
     shape = [1] * const.values.ndim
-    if per_channel:
+    if rule.per_channel:
         shape[channel_axis] = -1
     scaled = np.rint(const.values / scales.reshape(shape))
-    return np.clip(scaled, -WEIGHT_BOUND, WEIGHT_BOUND).astype(np.int64), scales
+    return np.clip(scaled, -rule.bound, rule.bound).astype(np.int64), scales
 
 
 def integer_bias(node: GraphNode, bias: FloatArray, scale: FloatArray, channels: int) -> IntArray:
@@ -103,7 +102,7 @@ def gemm(context: Context, node: GraphNode) -> Value:
 
 def _product(context: Context, node: GraphNode, weight: Const, *, transposed: bool) -> Linear:
     x = context.quantised(node, node.inputs[0])
-    integers, scales = integer_weight(weight, 0 if transposed else 1, context.per_channel)
+    integers, scales = integer_weight(weight, 0 if transposed else 1, context.weight_rule)
     rows = integers if transposed else integers.T  # (N, K)
     view = x.view
     lead = view.shape[:-1]
@@ -169,7 +168,7 @@ def conv(context: Context, node: GraphNode) -> Value:
     """Conv over one or two spatial axes, with groups, strides, pads and dilations."""
     x = context.quantised(node, node.inputs[0])
     operand = _image(context, node, x)
-    integers, scales = integer_weight(context.const(node, node.inputs[1]), 0, context.per_channel)
+    integers, scales = integer_weight(context.const(node, node.inputs[1]), 0, context.weight_rule)
     if integers.ndim == 3:
         integers = integers[:, :, np.newaxis, :]
     weight = np.ascontiguousarray(integers.transpose(0, 2, 3, 1))  # OHWI

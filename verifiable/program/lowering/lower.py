@@ -13,7 +13,7 @@ from verifiable.program import operators as ops
 from verifiable.program.graph import Graph, GraphNode
 from verifiable.program.lowering import linear
 from verifiable.program.lowering.builder import InputSlot
-from verifiable.program.lowering.context import Context, Handler, PoisonedError, refuse
+from verifiable.program.lowering.context import Context, Handler, PoisonedError, WeightRule, refuse
 from verifiable.program.lowering.elementwise import ELEMENTWISE
 from verifiable.program.lowering.movement import MOVEMENT, requantised
 from verifiable.program.lowering.values import (
@@ -34,6 +34,7 @@ from verifiable.program.shapes import check_structure
 __all__ = ["HANDLERS", "QUANTISATION_DOMAINS", "Lowered", "lower", "try_lower"]
 
 QUANTISATION_DOMAINS = ("", "com.microsoft")
+INT8_PER_CHANNEL = WeightRule()
 
 _T = onnx.TensorProto
 _ACTIVATIONS: dict[int, tuple[int, int, int]] = {
@@ -62,28 +63,28 @@ class Lowered:
     notes: tuple[str, ...]
 
 
-def lower(model: onnx.ModelProto, *, per_channel: bool = True) -> Lowered:
+def lower(model: onnx.ModelProto, weight_rule: WeightRule = INT8_PER_CHANNEL) -> Lowered:
     """Lower a normalised graph in QDQ form to the integer program.
 
     Args:
         model: static shapes, explicit attributes (see `normalise`), activations between
             QuantizeLinear and DequantizeLinear; weights quantised or float.
-        per_channel: float weights get one scale per output channel.
+        weight_rule: how float weights become integers.
 
     Raises:
         UnsupportedModel: with every problem of the model.
     """
-    lowered = try_lower(model, per_channel=per_channel)
+    lowered = try_lower(model, weight_rule)
     if lowered.problems:
         raise UnsupportedModel(lowered.problems)
     check_structure(lowered.program)
     return lowered
 
 
-def try_lower(model: onnx.ModelProto, *, per_channel: bool = True) -> Lowered:
+def try_lower(model: onnx.ModelProto, weight_rule: WeightRule = INT8_PER_CHANNEL) -> Lowered:
     """Lower what can be lowered, and list the problems instead of raising them."""
     graph = Graph(model)
-    context = Context(graph=graph, per_channel=per_channel)
+    context = Context(graph=graph, weight_rule=weight_rule)
     problems: list[Problem] = []
     for name in graph.inputs:
         _bind_input(context, name, problems)
