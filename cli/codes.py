@@ -170,6 +170,8 @@ _INPUTS = {
 }
 
 _EZKL = {
+    "circuit-mismatch": "The circuit that ezkl made does not compute what the program does. No key "
+    "was made; report it with the model.",
     "circuit-too-large": "The program needs more rows than the largest public reference string "
     "has. Prove a smaller model.",
     "ezkl-error": "The ezkl library refused the work.",
