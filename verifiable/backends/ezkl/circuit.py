@@ -36,6 +36,7 @@ MAX_DIVIDEND = 1 << 52
 MAX_STAGE_SHIFT = 23
 """Bits that one division drops at most; ezkl may split larger divisors and so round twice."""
 
+_MAX_ADDED = 1 << 15
 _OPSET = 17
 _IR_VERSION = 9
 
@@ -87,27 +88,33 @@ class CircuitBuilder:
     """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initializers: dict[tuple[str, tuple[int, ...], bytes], onnx.TensorProto] = field(
-        default_factory=dict
-    )
+    initializers: list[onnx.TensorProto] = field(default_factory=list)
     written_bound: int = 1
     cells: Counter[str] = field(default_factory=Counter)
     table_rows: int = 0
     _count: int = 0
+    _constants: Counter[bytes] = field(default_factory=Counter)
 
     # -- plumbing -------------------------------------------------------------------------------
 
     def constant(self, values: npt.ArrayLike, dtype: type = np.float32) -> str:
-        """Name of an initializer with these values, which `dtype` must hold exactly."""
+        """Name of a new initializer with these values, which `dtype` must hold exactly.
+
+        ezkl's reader merges equal constants, and a constant that two nodes read is written in
+        digits.
+        """
         array = np.ascontiguousarray(values, dtype=np.int64)
         stored: npt.NDArray[np.generic] = array.astype(dtype)
         if not np.array_equal(stored.astype(np.int64), array):
             raise ValueError("a constant is not exact in float32")
-        key = (stored.dtype.str, array.shape, stored.tobytes())
-        if key not in self.initializers:
-            name = f"c{len(self.initializers)}"
-            self.initializers[key] = numpy_helper.from_array(stored, name)
-        return self.initializers[key].name
+        if dtype is np.float32:
+            content = array.tobytes()
+            self._constants[content] += 1
+            if self._constants[content] == 2:
+                self.written(int(array.min()), int(array.max()))
+        name = f"c{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(stored, name))
+        return name
 
     def apply(
         self,
@@ -171,16 +178,14 @@ class CircuitBuilder:
         )
         return self.add(padded, value)
 
-    def every(self, x: Tensor, steps: tuple[int, ...], counts: tuple[int, ...]) -> Tensor:
-        """The first `counts[i]` positions of each axis i, `steps[i]` apart."""
-        if counts == x.shape:
+    def every(self, x: Tensor, axis: int, step: int, count: int) -> Tensor:
+        """The first `count` positions of an axis that are `step` apart."""
+        if count == x.shape[axis]:
             return x
-        axes = range(len(counts))
-        ends = [(counts[i] - 1) * steps[i] + 1 for i in axes]
-        parameters = [[0] * len(counts), ends, list(axes), list(steps)]
-        names = [self.constant(np.array(values), np.int64) for values in parameters]
-        self.cells["linear"] += prod(counts)
-        return self.apply("Slice", [x.name, *names], counts, x.lo, x.hi)
+        indices = self.constant(np.arange(count, dtype=np.int64) * step, np.int64)
+        shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+        self.cells["linear"] += prod(shape)
+        return self.apply("Gather", [x.name, indices], shape, x.lo, x.hi, axis=axis)
 
     # -- linear ---------------------------------------------------------------------------------
 
@@ -268,7 +273,18 @@ class CircuitBuilder:
             dilations=[1, 1],
             group=group,
         )
-        return self.channels_last(made)
+        return self.channels_last(self.opaque(made))
+
+    def opaque(self, x: Tensor) -> Tensor:
+        """The same values, out of reach of the graph reader's float arithmetic.
+
+        ezkl's reader folds what follows a convolution into its kernel, in float32: a multiplier
+        and a divisor become a fraction there, which is then rounded to an integer. It folds only
+        along a chain, so the convolution's result is read by two nodes: `x + (x - x)`.
+        """
+        self.cells["linear"] += 2 * x.size
+        nothing = self.apply("Sub", [x.name, x.name], x.shape, 0, 0)
+        return self.apply("Add", [x.name, nothing.name], x.shape, x.lo, x.hi)
 
     def _step_ahead(
         self,
@@ -289,9 +305,9 @@ class CircuitBuilder:
         after = (0, pads[2] * skip[0], pads[3] * skip[1], 0)
         if any(before) or any(after):
             x = self.pad(x, before, after, 0)
-        counts = tuple(shape[i + 1] if skip[i] else x.shape[i + 1] for i in (0, 1))
-        steps = tuple(strides[i] if skip[i] else 1 for i in (0, 1))
-        x = self.every(x, (1, *steps, 1), (x.shape[0], *counts, x.shape[3]))
+        for i in (0, 1):
+            if skip[i]:
+                x = self.every(x, i + 1, strides[i], shape[i + 1])
         left = [1 if skip[i] else strides[i] for i in (0, 1)]
         kept = [0 if skip[i % 2] else pads[i] for i in range(4)]
         return x, (left[0], left[1]), (kept[0], kept[1], kept[2], kept[3])
@@ -312,17 +328,20 @@ class CircuitBuilder:
         lo, hi = (x.lo + half) >> shift, (x.hi + half) >> shift
         divisor = 1 << (shift + 1)
         # ezkl divides at the next addition, and an addition of 0 is dropped: where nothing is to
-        # be added after, one whole divisor is added before and 1 taken away after.
-        ahead = 0 if then else 1
+        # be added after, one whole divisor is added before and 1 taken away after. The addition
+        # takes part in the division, so a large one comes later.
+        now = then if 0 < abs(then) <= _MAX_ADDED else -1
+        ahead = 0 if now == then else 1
         doubled = self.scale(x, np.array([2]), (2 * x.lo, 2 * x.hi))
         odd = self.add(doubled, 2 * half + 1 - (1 << shift) + ahead * divisor)
         marked = self.apply(
             "Div", [odd.name, self.constant([divisor])], x.shape, lo + ahead, hi + ahead
         )
-        self.written(marked.lo, marked.hi)
+        quotient = self.add(marked, now)
+        self.written(quotient.lo, quotient.hi)
         self.written(0, divisor)
         self.cells["divide"] += x.size
-        return self.add(marked, then - ahead)
+        return self.add(quotient, then - now - ahead)
 
     def max_pool(
         self,
@@ -382,7 +401,7 @@ class CircuitBuilder:
             "circuit",
             [_value_info(tensor.name, tensor.shape) for tensor in inputs],
             ends,
-            list(self.initializers.values()),
+            self.initializers,
         )
         made = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION

@@ -98,8 +98,9 @@ def build(program: Program) -> Circuit:
     """Build the graph of a program without unsupported nodes."""
     ranges = analyse(program)
     builder = CircuitBuilder()
+    shapes = _shapes_read(program)
     inputs = [
-        Tensor(name=f"input_{i}", shape=spec.shape, lo=spec.lo, hi=spec.hi)
+        Tensor(name=f"input_{i}", shape=shapes.get(i, spec.shape), lo=spec.lo, hi=spec.hi)
         for i, spec in enumerate(program.inputs)
     ]
     context = Tensor(name="context", shape=(1, CONTEXT_LIMBS), lo=0, hi=0xFFFF)
@@ -122,18 +123,30 @@ def build(program: Program) -> Circuit:
         )
         made = _build(node.op, step)
         values.append(Tensor(name=made.name, shape=node.shape, lo=found.lo, hi=found.hi))
-    outputs: list[Tensor] = []
-    for spec in program.outputs:
-        tensor = builder.reshape(values[spec.node], spec.shape)
-        if any(tensor.name == other.name for other in outputs):  # ezkl shows a tensor only once
-            tensor = builder.add(builder.add(tensor, 1), -1)
-        outputs.append(tensor)
+    outputs = [values[spec.node] for spec in program.outputs]
+    for index, tensor in enumerate(outputs[1:], start=1):  # ezkl shows a tensor only once
+        outputs[index] = builder.add(builder.add(tensor, index), -index)
     return Circuit(
         model=builder.model([*inputs, context], outputs),
         written_bound=builder.written_bound,
         cells=dict(builder.cells),
         table_rows=builder.table_rows,
     )
+
+
+def _shapes_read(program: Program) -> dict[int, tuple[int, ...]]:
+    """By input, the shape under which the first node reads it.
+
+    The public values are flat, so inputs and outputs stand in the graph under the shapes of the
+    nodes beside them. A reshape there may hide the batch axis: ezkl's reader then drops it from a
+    convolution, and ezkl reads what is left in a wrong layout.
+    """
+    shapes: dict[int, tuple[int, ...]] = {}
+    for node in program.nodes:
+        for operand in node.operands:
+            if operand.source is Source.INPUT:
+                shapes.setdefault(operand.index, operand.shape)
+    return shapes
 
 
 def _constant_of(program: Program, operand: Operand) -> IntArray | None:

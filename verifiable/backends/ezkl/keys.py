@@ -13,15 +13,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from verifiable.backends.base import Options, Setup
 from verifiable.backends.ezkl.format import EZKL_VERSION, VISIBILITIES, EzklKey
 from verifiable.backends.ezkl.graph import Circuit, build, unsupported
+from verifiable.backends.ezkl.instances import CONTEXT_LIMBS
 from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.settings import Plan, canonical_settings, plan_circuit
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
 from verifiable.cache import Cache
 from verifiable.errors import Problem, SetupError, UnsupportedModel, VerifiableError
-from verifiable.program.program import Program
+from verifiable.program.execute import execute
+from verifiable.program.program import IntArray, Program
 
 __all__ = ["KEYS_KIND", "Material", "load_material", "set_up"]
 
@@ -79,7 +83,8 @@ def set_up(program: Program, options: Options) -> Setup:
     cached = folder is not None
     if folder is None:
         with cache.fill(KEYS_KIND, name) as partial:
-            _derive(circuit, plan, srs, Phases(folder=partial, options=options, error=SetupError))
+            phases = Phases(folder=partial, options=options, error=SetupError)
+            _derive(program, circuit, plan, srs, phases)
         folder = cache.find(KEYS_KIND, name)
         if folder is None:
             raise SetupError(
@@ -186,7 +191,7 @@ def graph_bytes(circuit: Circuit) -> bytes:
     return data
 
 
-def _derive(circuit: Circuit, plan: Plan, srs: StoredSrs, phases: Phases) -> None:
+def _derive(program: Program, circuit: Circuit, plan: Plan, srs: StoredSrs, phases: Phases) -> None:
     folder = phases.folder
     (folder / "graph.onnx").write_bytes(graph_bytes(circuit))
     found = phases.run(
@@ -215,6 +220,7 @@ def _derive(circuit: Circuit, plan: Plan, srs: StoredSrs, phases: Phases) -> Non
         },
         estimate_s=1.0,
     )
+    _check_circuit(program, phases)
     phases.run(
         "keys",
         "deriving the proving and verification keys",
@@ -240,6 +246,56 @@ def _derive(circuit: Circuit, plan: Plan, srs: StoredSrs, phases: Phases) -> Non
     for path in folder.iterdir():
         if path.name not in kept:
             path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def _check_circuit(program: Program, phases: Phases) -> None:
+    """Compare the circuit with the executor on a few inputs before any key is derived from it.
+
+    A circuit that computes something else would let its own wrong results be proven.
+
+    Raises:
+        SetupError: they differ.
+    """
+    rows = sample_rows(program)
+    found = phases.run(
+        "check",
+        "comparing the circuit with the executor",
+        {
+            "job": "witness",
+            "rows": [
+                [row[spec.name].reshape(-1).tolist() for spec in program.inputs]
+                + [[0] * CONTEXT_LIMBS]
+                for row in rows
+            ],
+            "circuit": _CIRCUIT,
+            "witness": "witness.json",
+        },
+        estimate_s=2.0,
+    )
+    for row, witness in zip(rows, found, strict=True):
+        outputs = execute(program, row, cancel=phases.options.cancel).outputs
+        expected = [outputs[spec.name].reshape(-1).tolist() for spec in program.outputs]
+        if witness["outputs"] != expected:
+            raise SetupError(
+                "the circuit computes other values than the executor",
+                where="ezkl, phase check",
+                why=f"{witness['outputs']!r:.200} instead of {expected!r:.200}",
+                hint="this is a fault of this package or of ezkl; report it with the program",
+                code="circuit-mismatch",
+            )
+
+
+def sample_rows(program: Program) -> list[dict[str, IntArray]]:
+    """Four inputs of a program, always the same: lowest, highest, mixed ends, uniform."""
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, IntArray]] = [{}, {}, {}, {}]
+    for spec in program.inputs:
+        lowest, highest = (np.full(spec.shape, end, dtype=np.int64) for end in (spec.lo, spec.hi))
+        mixed = np.where(rng.random(spec.shape) < 0.5, lowest, highest)
+        uniform = rng.integers(spec.lo, spec.hi, spec.shape, dtype=np.int64, endpoint=True)
+        for row, values in zip(rows, (lowest, highest, mixed, uniform), strict=True):
+            row[spec.name] = values
+    return rows
 
 
 def setup_seconds(plan: Plan) -> float:
