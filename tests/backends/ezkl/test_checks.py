@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from verifiable.backends.base import Judgement, Key
 from verifiable.backends.ezkl.backend import EzklBackend
 from verifiable.backends.ezkl.format import EzklKey, Payload
 from verifiable.backends.ezkl.verify import EZKL_CHECKS
+from verifiable.cache import Cache
 from verifiable.errors import MalformedProof, VerificationError
 from verifiable.statement.policy import Policy
 from verifiable.verification import evaluate, verify
@@ -139,6 +141,20 @@ def test_ez_6_refuses_a_local_setup_unless_the_policy_allows_it(
         weak = Policy(allow_insecure=frozenset({other}))
         assert codes(judge(backend, proven, policy=weak)) == {"EZ-6": "insecure-setup"}
     assert codes(judge(backend, proven)) == {}
+
+
+def test_ez_6_accepts_the_ceremony_without_any_allowance(ezkl_cache: Path, proven: Proven) -> None:
+    # A stand-in list names the generated file: the ceremony's own files are not at hand.
+    point = Payload.decode(proven.proof.payload).s_g2
+    files = [e.folder / "kzg.srs" for e in Cache(ezkl_cache).entries() if e.kind == "ezkl-srs"]
+    (file,) = [path for path in files if path.read_bytes().endswith(point)]
+    listed = {1: hashlib.sha256(file.read_bytes()).hexdigest()}
+    believing = EzklBackend(cache_dir=ezkl_cache, listed_srs=listed)
+    judgement = judge(believing, proven, policy=Policy())
+    assert codes(judgement) == {}
+    assert not any("can forge" in sentence for sentence in judgement.does_not_establish)
+    stranger = EzklBackend(cache_dir=ezkl_cache, listed_srs={1: "0" * 64})
+    assert codes(judge(stranger, proven, policy=Policy())) == {"EZ-6": "insecure-setup"}
 
 
 def test_ez_7_refuses_the_other_visibility(

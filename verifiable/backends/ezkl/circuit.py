@@ -10,8 +10,11 @@ Two rules make this exact (`docs/design/ezkl.md` has the experiments):
 - A constant goes through float32, so one that float32 cannot hold is applied in exact parts.
 - `Div` by a power of two only marks its result as scaled; the next addition divides by it and
   rounds to the *nearest* integer. An odd dividend and an even divisor never tie, so that
-  `floor((v + h) / 2**s)` is the nearest integer to `(2 * v + 2 * h + 1 - 2**s) / 2**(s + 1)`,
-  and there is exactly one value that the prover can claim.
+  `floor((v + h) / 2**s)` is the nearest integer to `(2 * v + 2 * h + 1 - 2**s) / 2**(s + 1)`.
+
+A third makes it sound: ezkl's division only proves that the remainder is smaller than the divisor,
+which both neighbours of the exact quotient satisfy. So the circuit adds up how far each remainder
+exceeds half a divisor, and shows the total as its last output, which the verifier demands to be 0.
 """
 
 from __future__ import annotations
@@ -85,6 +88,7 @@ class CircuitBuilder:
         written_bound: largest magnitude that the circuit writes in digits.
         cells: how often each kind of step is used, in elements; `settings.py` prices them.
         table_rows: entries of all lookup tables.
+        excesses: scalars, each 0 if and only if the quotients of one step are the nearest integers.
     """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -92,6 +96,7 @@ class CircuitBuilder:
     written_bound: int = 1
     cells: Counter[str] = field(default_factory=Counter)
     table_rows: int = 0
+    excesses: list[Tensor] = field(default_factory=list)
     _count: int = 0
     _constants: Counter[bytes] = field(default_factory=Counter)
 
@@ -324,7 +329,8 @@ class CircuitBuilder:
         """`floor((x + half) / 2**shift) + then` for shift >= 1."""
         if shift > MAX_STAGE_SHIFT:
             first = shift // 2
-            return self.floor_shift(self.floor_shift(x, half, first), 0, shift - first, then)
+            rough = self.bounded(self.floor_shift(x, half, first))
+            return self.floor_shift(rough, 0, shift - first, then)
         lo, hi = (x.lo + half) >> shift, (x.hi + half) >> shift
         divisor = 1 << (shift + 1)
         # ezkl divides at the next addition, and an addition of 0 is dropped: where nothing is to
@@ -341,7 +347,36 @@ class CircuitBuilder:
         self.written(quotient.lo, quotient.hi)
         self.written(0, divisor)
         self.cells["divide"] += x.size
+        self._show_nearest(odd, self.add(quotient, -now), divisor)
         return self.add(quotient, then - now - ahead)
+
+    def _show_nearest(self, dividend: Tensor, quotient: Tensor, divisor: int) -> None:
+        """Record by how much remainders exceed half the (even) divisor; dividends are odd."""
+        product = self.scale(quotient, np.array([divisor]), (dividend.lo, dividend.hi))
+        most = divisor // 2 - 1
+        rest = self.apply("Sub", [dividend.name, product.name], dividend.shape, -most, most)
+        self.cells["linear"] += 2 * rest.size
+        above = self.relu(self.add(rest, -most))
+        below = self.relu(self.subtract_from(-most, rest))
+        both = self.reshape(self.binary("Add", above, below, (0, 0)), (1, rest.size))
+        axis = self.constant(np.array([1]), np.int64)
+        self.excesses.append(self.apply("ReduceSum", [both.name, axis], (1, 1), 0, 0, keepdims=1))
+
+    def bounded(self, x: Tensor) -> Tensor:
+        """The same values, written in digits once: a huge field element cannot stand for one."""
+        return self.add(self.relu(self.add(x, -x.lo)), x.lo)
+
+    def total_excess(self, other: Tensor) -> Tensor:
+        """The sum of all excesses, (1, 1); of `other - other` where nothing was divided."""
+        if not self.excesses:
+            nothing = self.apply("Sub", [other.name, other.name], other.shape, 0, 0)
+            flat = self.reshape(nothing, (1, other.size))
+            axis = self.constant(np.array([1]), np.int64)
+            return self.apply("ReduceSum", [flat.name, axis], (1, 1), 0, 0, keepdims=1)
+        total = self.excesses[0]
+        for excess in self.excesses[1:]:
+            total = self.binary("Add", total, excess, (0, 0))
+        return total
 
     def max_pool(
         self,

@@ -31,7 +31,8 @@ class Circuit:
     """A program as ezkl sees it, and what the choice of settings needs to know.
 
     Attributes:
-        model: the ONNX graph; inputs are the program's, then `context`.
+        model: the ONNX graph; inputs are the program's, then `context`; outputs are the
+            program's, then the excess of all remainders, which is 0 in honest proofs.
         written_bound: largest magnitude that the circuit writes in digits.
         cells: elements by kind of step.
         table_rows: entries of all lookup tables.
@@ -88,6 +89,8 @@ class _Step:
             x = builder.add(x, step.zero_point - base)
         if lowest < step.lo:
             x = builder.relu(x)
+        elif step.shift and highest <= step.hi:
+            x = builder.bounded(x)  # no clamp of this node writes the quotient in digits
         if highest > step.hi:
             rest = builder.relu(builder.subtract_from(step.hi - base, x))
             return builder.subtract_from(step.hi, rest)
@@ -126,6 +129,7 @@ def build(program: Program) -> Circuit:
     outputs = [values[spec.node] for spec in program.outputs]
     for index, tensor in enumerate(outputs[1:], start=1):  # ezkl shows a tensor only once
         outputs[index] = builder.add(builder.add(tensor, index), -index)
+    outputs.append(builder.total_excess(context))
     return Circuit(
         model=builder.model([*inputs, context], outputs),
         written_bound=builder.written_bound,

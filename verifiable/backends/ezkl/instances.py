@@ -1,8 +1,8 @@
 """The public values of an ezkl proof, recomputed from the statement.
 
 A Halo2 proof is checked against a list of field elements, the instances: every program input in
-order, the context as sixteen limbs, every output. The verifier builds them itself; the proof file
-has no say in them.
+order, the context as sixteen limbs, every output, and a 0: the excess of the circuit's remainders
+(see `circuit.py`). The verifier builds them itself; the proof file has no say in them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = [
     "MAX_INPUT",
     "context_limbs",
     "felt",
-    "felts",
+    "shown_outputs",
 ]
 
 FIELD_MODULUS = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
@@ -41,6 +41,6 @@ def felt(value: int) -> str:
     return (value % FIELD_MODULUS).to_bytes(32, "little").hex()
 
 
-def felts(tensors: Sequence[IntArray]) -> list[str]:
-    """All elements of some tensors in row-major order."""
-    return [felt(int(value)) for tensor in tensors for value in tensor.reshape(-1)]
+def shown_outputs(outputs: Sequence[IntArray]) -> list[list[int]]:
+    """What the circuit's outputs must be: the program's, row-major, and an excess of 0."""
+    return [[int(value) for value in tensor.reshape(-1)] for tensor in outputs] + [[0]]

@@ -18,7 +18,7 @@ import numpy as np
 from verifiable.backends.base import Options, Setup
 from verifiable.backends.ezkl.format import EZKL_VERSION, VISIBILITIES, EzklKey
 from verifiable.backends.ezkl.graph import Circuit, build, unsupported
-from verifiable.backends.ezkl.instances import CONTEXT_LIMBS
+from verifiable.backends.ezkl.instances import CONTEXT_LIMBS, shown_outputs
 from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.settings import Plan, canonical_settings, plan_circuit
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
@@ -274,7 +274,7 @@ def _check_circuit(program: Program, phases: Phases) -> None:
     )
     for row, witness in zip(rows, found, strict=True):
         outputs = execute(program, row, cancel=phases.options.cancel).outputs
-        expected = [outputs[spec.name].reshape(-1).tolist() for spec in program.outputs]
+        expected = shown_outputs([outputs[spec.name] for spec in program.outputs])
         if witness["outputs"] != expected:
             raise SetupError(
                 "the circuit computes other values than the executor",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from verifiable.backends.base import Evidence, Options, Setup
 from verifiable.backends.ezkl.format import EzklKey, Payload
-from verifiable.backends.ezkl.instances import context_limbs, felts
+from verifiable.backends.ezkl.instances import context_limbs, felt, shown_outputs
 from verifiable.backends.ezkl.keys import Material, load_material
 from verifiable.backends.ezkl.phases import Phases, working_folder
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
@@ -81,7 +81,7 @@ def _witness(
         },
         estimate_s=0.5 + material.cells * 1e-6,
     )
-    expected = [tensor.reshape(-1).tolist() for tensor in outputs]
+    expected = shown_outputs(outputs)
     if found["inputs"] != rows[0] or found["outputs"] != expected:
         raise ProvingError(
             "ezkl computes other values than the executor",
@@ -108,9 +108,9 @@ def _prove(
         },
         estimate_s=prove_seconds(material.cells),
     )
-    count = sum(tensor.size for tensor in outputs)
+    expected = [felt(value) for part in shown_outputs(outputs) for value in part]
     instances = [value for part in found["instances"] for value in part]
-    if instances[len(instances) - count :] != felts(outputs):
+    if instances[len(instances) - len(expected) :] != expected:
         raise ProvingError(
             "the proof's public values are not the executor's",
             where="ezkl, phase prove",

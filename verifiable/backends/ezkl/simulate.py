@@ -49,10 +49,21 @@ def simulate(
                 ],
             },
         )["rows"]
-    return [
-        {
-            spec.name: np.array(values, dtype=np.int64).reshape(spec.shape)
-            for spec, values in zip(program.outputs, row["outputs"], strict=True)
-        }
-        for row in found
-    ]
+    outputs = []
+    for row in found:
+        *values, excess = row["outputs"]
+        if excess != [0]:
+            raise ProvingError(
+                "the circuit rounds a quotient to another integer than the nearest",
+                where="ezkl, phase simulate",
+                why=f"the remainders exceed half a divisor by {excess}",
+                hint="this is a fault of this package or of ezkl; report it with the program",
+                code="witness-mismatch",
+            )
+        outputs.append(
+            {
+                spec.name: np.array(part, dtype=np.int64).reshape(spec.shape)
+                for spec, part in zip(program.outputs, values, strict=True)
+            }
+        )
+    return outputs

@@ -18,7 +18,7 @@ from typing import Any
 from verifiable.backends.base import Judgement
 from verifiable.backends.ezkl.child import Ending, run_child
 from verifiable.backends.ezkl.format import EZKL_VERSION, EzklKey, Payload
-from verifiable.backends.ezkl.instances import context_limbs, felt, felts
+from verifiable.backends.ezkl.instances import context_limbs, felt, shown_outputs
 from verifiable.backends.ezkl.srs_file import verifier_srs
 from verifiable.errors import MissingDependency
 from verifiable.program.program import IntArray
@@ -138,8 +138,8 @@ def judge_payload(
     return Judgement(
         checks=(*pinned[:5], allowed[0], pinned[5], allowed[1], proof),
         establishes=(
-            "The outputs are what the program computes on the inputs, exactly, by a "
-            "zero-knowledge proof (Halo2 with KZG commitments) bound to the context.",
+            "nobody had to be honest for it but the makers of the reference string: the evidence "
+            "is a Halo2 proof with KZG commitments, bound to the context",
         ),
         does_not_establish=_limits(srs_label),
         reveals=_reveals(visibility),
@@ -253,7 +253,8 @@ def _examine_proof(
     shown = [[felt(int(value)) for value in tensor.reshape(-1)] for tensor in inputs] + [
         [felt(limb) for limb in context_limbs(context)]
     ]
-    ending = _verify_in_child(payload, shown, visibility, felts(outputs))
+    results = [felt(value) for part in shown_outputs(outputs) for value in part]
+    ending = _verify_in_child(payload, shown, visibility, results)
     if ending.status == "missing":
         raise MissingDependency(
             f"the package ezkl {EZKL_VERSION} is needed to verify",
@@ -306,21 +307,21 @@ def _verify_in_child(
 
 
 def _limits(srs_label: str) -> tuple[str, ...]:
-    found = ["That the ezkl library and Halo2 are free of faults."]
+    found = ["that the ezkl library and Halo2 are free of faults"]
     if srs_label != "public":
         found.append(
-            "Anything against whoever made the reference string: it is not the public "
-            "ceremony's, and its maker can forge proofs."
+            "anything against whoever made the reference string: it is not the public "
+            "ceremony's, and its maker can forge proofs"
         )
     else:
-        found.append("That at least one participant of the public ceremony was honest.")
+        found.append("that at least one participant of the public ceremony was honest")
     return tuple(found)
 
 
 def _reveals(visibility: str) -> tuple[str, ...]:
     if visibility == "hashed":
         return (
-            "The outputs, and Poseidon hashes of the inputs (guessable where inputs are few).",
-            "The shape of the circuit.",
+            "hashes of the inputs: a guess of an input can be checked against them",
+            "the shape of the circuit: in the settings and the verification key",
         )
-    return ("The inputs and the outputs.", "The shape of the circuit.")
+    return ("the shape of the circuit: in the settings and the verification key",)
