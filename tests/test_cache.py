@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from verifiable.cache import CACHE_DIR_VARIABLE, Cache, default_cache_dir
+from verifiable.cache import CACHE_DIR_VARIABLE, WORK_PREFIX, Cache, default_cache_dir
 from verifiable.errors import ResourceLimit
 
 
@@ -84,8 +84,15 @@ def test_clearing_touches_only_what_the_cache_made(cache: Cache) -> None:
     left = cache.root / "keys" / ".partial-dead"
     left.mkdir()
     (left / "pk.key").write_bytes(bytes(100))
-    assert cache.clear() > 100
+    work = cache.root / f"{WORK_PREFIX}dead"
+    work.mkdir()
+    cache.clear("keys")
+    assert work.exists()
+    left.mkdir()
+    (left / "pk.key").write_bytes(bytes(100))
+    assert cache.clear() >= 100
     assert not left.exists()
+    assert not work.exists()
     assert stranger.read_text() == "mine"
 
 

@@ -22,10 +22,13 @@ from pathlib import Path
 
 from verifiable.errors import ResourceLimit
 
-__all__ = ["CACHE_DIR_VARIABLE", "Cache", "CacheEntry", "default_cache_dir"]
+__all__ = ["CACHE_DIR_VARIABLE", "WORK_PREFIX", "Cache", "CacheEntry", "default_cache_dir"]
 
 CACHE_DIR_VARIABLE = "VERIFIABLE_CACHE_DIR"
 DIGEST_LIMIT_BYTES = 64 << 20
+
+WORK_PREFIX = ".work-"
+"""Start of the names of short-lived folders that work makes beside the entries."""
 
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}\Z")
@@ -106,20 +109,21 @@ class Cache:
         return sum(entry.size_bytes for entry in self.entries())
 
     def clear(self, kind: str | None = None) -> int:
-        """Remove the entries (of one kind), and what interrupted writers left; count the bytes.
+        """Remove the entries (of one kind), and what interrupted work left; count the bytes.
 
-        Only folders that this class made are touched: other files under the root stay.
+        Work that is going on loses its folder too. Other files under the root stay.
         """
         freed = 0
         for entry in self.entries():
             if kind in (None, entry.kind):
                 freed += entry.size_bytes
                 shutil.rmtree(entry.folder, ignore_errors=True)
-        if self.root.is_dir():
-            for partial in self.root.glob(f"*/{_PARTIAL}*"):
-                if kind in (None, partial.parent.name):
-                    freed += _size(partial)
-                    shutil.rmtree(partial, ignore_errors=True)
+        left = [*self.root.glob(f"{kind or '*'}/{_PARTIAL}*")]
+        if kind is None:
+            left += self.root.glob(f"{WORK_PREFIX}*")
+        for folder in left:
+            freed += _size(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         return freed
 
     def _folder(self, kind: str, key: str) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 from verifiable.backends.base import Options
 from verifiable.backends.ezkl.child import Ending, run_child
 from verifiable.backends.ezkl.format import EZKL_VERSION
+from verifiable.cache import WORK_PREFIX
 from verifiable.errors import (
     MissingDependency,
     ProvingError,
@@ -37,7 +38,7 @@ def working_folder(cache_dir: Path) -> Iterator[Path]:
     """
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=cache_dir, prefix=".work-"))
+        folder = Path(tempfile.mkdtemp(dir=cache_dir, prefix=WORK_PREFIX))
     except OSError as cause:
         raise ResourceLimit(
             "cannot make a working folder",
