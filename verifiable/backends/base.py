@@ -94,11 +94,14 @@ class Key:
         backend: backend id.
         digest: keccak-256 over the fields, as the backend's format page defines it.
         fields: what the digest covers, readable (hex digests, versions).
+        from_cache: a setup found it in this machine's cache instead of deriving it now; says
+            nothing of the key itself, and two keys that differ in this only are equal.
     """
 
     backend: str
     digest: bytes
     fields: Mapping[str, str]
+    from_cache: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +131,15 @@ class Judgement:
     Attributes:
         checks: all of this backend's checks, in order; a missing one counts as failed.
         establishes, does_not_establish, reveals: sentences for the verdict.
+        verified_version: version of the prover that the checks found the evidence to be of; empty
+            if the backend does not check it.
     """
 
     checks: tuple[Check, ...]
     establishes: tuple[str, ...] = ()
     does_not_establish: tuple[str, ...] = ()
     reveals: tuple[str, ...] = ()
+    verified_version: str = ""
 
 
 @runtime_checkable
