@@ -131,8 +131,8 @@ class Judgement:
     Attributes:
         checks: all of this backend's checks, in order; a missing one counts as failed.
         establishes, does_not_establish, reveals: sentences for the verdict.
-        verified_version: version of the prover that the checks found the evidence to be of; empty
-            if the backend does not check it.
+        verified_version: the version of the backend that the evidence was checked to be of; empty
+            if the checks bind none. Believed only if all of them are ok.
     """
 
     checks: tuple[Check, ...]
