@@ -63,6 +63,23 @@ def test_a_flood_of_empty_containers_is_refused_before_parsing() -> None:
     assert caught.value.code == "too-many"
 
 
+def test_floods_of_keys_and_of_values_are_refused_before_parsing() -> None:
+    keys = b",".join(b'"%x":1' % index for index in range((1 << 18) + 1))
+    values = b"1," * (1 << 23) + b"1,1"
+    for data in (b"{" + keys + b"}", b"[" + values + b"]"):
+        with pytest.raises(MalformedProof) as caught:
+            decode(data, limit_bytes=64 << 20)
+        assert caught.value.code == "too-many"
+
+
+def test_a_duplicate_key_among_many_is_found_in_linear_time() -> None:
+    """Counting each key among all of them would take minutes here."""
+    keys = ",".join(f'"{index:06d}":1' for index in range(200_000))
+    with pytest.raises(MalformedProof, match="199999") as caught:
+        decode(f'{{{keys},"199999":1}}'.encode(), limit_bytes=10_000_000)
+    assert caught.value.code == "duplicate-key"
+
+
 @pytest.mark.parametrize("text", ["-0", "00", "9" * 30, "1e5", "-0.0"])
 def test_odd_numbers_inside_strings_are_text(text: str) -> None:
     assert decode(f'{{"a":"{text}"}}'.encode()).mapping()["a"].text() == text
@@ -98,6 +115,10 @@ def _at(document: bytes) -> Field:
         (b'{"a":""}', lambda a: a.text(), "out-of-bounds"),
         (b'{"a":"xxx"}', lambda a: a.text(limit_bytes=2), "out-of-bounds"),
         (b'{"a":"\\ud800"}', lambda a: a.text(), "not-unicode"),
+        (b'{"a":"x\\n"}', lambda a: a.name(limit_bytes=9), "control-character"),
+        (b'{"a":"\\u0085"}', lambda a: a.name(limit_bytes=9), "control-character"),
+        (b'{"a":"\\u2028"}', lambda a: a.name(limit_bytes=9), "control-character"),
+        (b'{"a":"\\u202e"}', lambda a: a.name(limit_bytes=9), "control-character"),
         (b'{"a":{"\\udfff":1}}', lambda a: a.mapping(), "not-unicode"),
         (b'{"a":"c"}', lambda a: a.choice(("a", "b")), "out-of-bounds"),
         (b'{"a":1}', lambda a: a.array(limit=2), "wrong-type"),

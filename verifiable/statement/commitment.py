@@ -25,6 +25,7 @@ from verifiable.statement.hashing import (
     domain_hash,
     merkle_root,
 )
+from verifiable.statement.names import control_in
 from verifiable.statement.node_desc import encode_node
 from verifiable.statement.tensors import DEFAULT_LEAF_LOG2, tensor_height, tensor_root
 
@@ -298,6 +299,13 @@ def _check_names(names: Sequence[str], kind: str) -> None:
             raise MalformedModel(
                 f"an {kind} has a name that is not 1 to {MAX_NAME_BYTES} bytes of UTF-8",
                 where=repr(name[:40]),
+            )
+        if control_in(name):
+            raise MalformedModel(
+                f"an {kind} has a name with a control character",
+                where=repr(name[:40]),
+                hint="rename it in the model; a report would show it as something else",
+                code="control-character",
             )
     if len(set(names)) != len(names):
         raise MalformedModel(f"two {kind}s have the same name", why=", ".join(names))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from verifiable.errors import MalformedModel
 from verifiable.program.shapes import MAX_ELEMENTS, MAX_RANK
 from verifiable.statement.commitment import (
     MAX_NAME_BYTES,
@@ -13,10 +16,19 @@ from verifiable.statement.commitment import (
 from verifiable.statement.strict_json import Field, encode_hex
 from verifiable.statement.tensors import LEAF_LOG2_CHOICES, WIDTHS
 
-__all__ = ["header_to_json", "read_header"]
+__all__ = ["check_header", "header_to_json", "read_header"]
 
 MAX_TENSORS = 256
 MAX_NODES = 1 << 20
+
+
+def check_header(commitment: ProgramCommitment) -> None:
+    """Refuse a program whose header no verifier would read, before any work is spent on it.
+
+    Raises:
+        MalformedModel: naming the field.
+    """
+    read_header(Field(header_to_json(commitment), "program", MalformedModel))
 
 
 def header_to_json(commitment: ProgramCommitment) -> dict[str, object]:
@@ -114,8 +126,8 @@ def _read_tensor(field: Field) -> TensorSpec:
         found["width"].refuse(f"not one of {WIDTHS}", code="out-of-bounds")
     bound = 1 << (8 * width - 1)
     lo = found["lo"].integer(-bound, bound - 1)
-    return TensorSpec(
-        name=found["name"].text(limit_bytes=MAX_NAME_BYTES),
+    spec = TensorSpec(
+        name=found["name"].name(limit_bytes=MAX_NAME_BYTES),
         shape=found["shape"].shape(max_rank=MAX_RANK, max_elements=MAX_ELEMENTS),
         width=width,
         lo=lo,
@@ -123,3 +135,11 @@ def _read_tensor(field: Field) -> TensorSpec:
         scale=found["scale"].exact_float(),
         zero_point=found["zero_point"].integer(),
     )
+    farthest = max(abs(spec.lo - spec.zero_point), abs(spec.hi - spec.zero_point))
+    if farthest >= 1 << 63 or not math.isfinite(farthest * spec.scale):
+        found["scale"].refuse(
+            "values of this tensor stand for numbers beyond float64",
+            hint="compile the model with smaller scales",
+            code="out-of-bounds",
+        )
+    return spec

@@ -16,11 +16,20 @@ from verifiable.files import read_bytes
 from verifiable.statement.commitment import ProgramCommitment
 from verifiable.statement.hashing import ProgramRoot
 from verifiable.statement.header import header_to_json, read_header
-from verifiable.statement.strict_json import Field, decode_strict, encode_canonical, encode_hex
+from verifiable.statement.strict_json import (
+    Field,
+    decode_strict,
+    encode_canonical,
+    encode_hex,
+    naming_file,
+    read_format,
+)
 
-__all__ = ["LOCK_FORMAT", "Lock", "LockedModel"]
+__all__ = ["LOCK_FORMAT", "MAX_LOCK_NAME_BYTES", "Lock", "LockedModel"]
 
 LOCK_FORMAT = "application/vnd.verifiable.lock.v1+json"
+
+MAX_LOCK_NAME_BYTES = 256
 
 _LIMIT_BYTES = 16 << 20
 _MAX_MODELS = 1 << 12
@@ -86,8 +95,8 @@ class Lock:
             MalformedFile: with the code and the path of what is wrong.
         """
         root = decode_strict(data, limit_bytes=_LIMIT_BYTES, error=MalformedFile, name="lock")
+        read_format(root, LOCK_FORMAT)
         found = root.object(("format", "models"))
-        found["format"].choice((LOCK_FORMAT,), code="unknown-format")
         models = tuple(_read_model(item) for item in found["models"].array(limit=_MAX_MODELS))
         if len({model.program_root for model in models}) != len(models):
             found["models"].refuse("two entries for one program", code="duplicate-program")
@@ -101,7 +110,9 @@ class Lock:
             MalformedFile: it cannot be read or is not a lock.
             ResourceLimit: it is too large.
         """
-        return cls.decode(read_bytes(path, limit_bytes=_LIMIT_BYTES))
+        data = read_bytes(path, limit_bytes=_LIMIT_BYTES)
+        with naming_file(path):
+            return cls.decode(data)
 
 
 def _read_model(item: Field) -> LockedModel:
@@ -117,7 +128,7 @@ def _read_model(item: Field) -> LockedModel:
     if len(backends) > _MAX_BACKENDS:
         found["backends"].refuse(f"more than {_MAX_BACKENDS} backends", code="too-many")
     return LockedModel(
-        name=found["name"].text(limit_bytes=256),
+        name=found["name"].name(limit_bytes=MAX_LOCK_NAME_BYTES),
         program=program,
         backends=MappingProxyType({name: _read_key(fields) for name, fields in backends.items()}),
     )

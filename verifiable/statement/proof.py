@@ -22,7 +22,10 @@ from verifiable.statement.strict_json import (
     encode_base64,
     encode_canonical,
     encode_hex,
+    naming_file,
+    read_format,
 )
+from verifiable.statement.versions import parse_version
 
 __all__ = ["PROOF_FORMAT", "PROOF_LIMIT_BYTES", "VISIBILITIES", "Proof"]
 
@@ -101,13 +104,7 @@ class Proof:
         """
         root = decode_strict(data, limit_bytes=limit_bytes, error=MalformedProof, name="proof")
         # ST-1: another format or version is never read as if it were this one.
-        kind = root.mapping().get("format")
-        if kind is None or kind.value != PROOF_FORMAT:
-            root.refuse(
-                "not a proof file of a known version",
-                hint=f"key 'format' must be {PROOF_FORMAT!r}",
-                code="unknown-format",
-            )
+        read_format(root, PROOF_FORMAT)
         found = root.object(_KEYS)
         program = read_header(found["program"])
         visibility = found["visibility"].choice(VISIBILITIES)
@@ -117,8 +114,8 @@ class Proof:
         elif not found["inputs"].is_null:
             found["inputs"].refuse("hashed inputs are not in the proof", code="wrong-type")
         return cls(
-            backend=found["backend"].text(limit_bytes=64),
-            backend_version=found["backend_version"].text(limit_bytes=64),
+            backend=found["backend"].name(limit_bytes=64),
+            backend_version=_version(found["backend_version"]),
             statement=_statement(found["statement"]),
             program=program,
             visibility=visibility,
@@ -139,7 +136,15 @@ class Proof:
             data = read_bytes(path, limit_bytes=limit_bytes, error=MalformedProof)
         except ResourceLimit as cause:
             raise MalformedProof(cause.what, where=cause.where, code="too-large") from cause
-        return cls.decode(data, limit_bytes=limit_bytes)
+        with naming_file(path):
+            return cls.decode(data, limit_bytes=limit_bytes)
+
+
+def _version(field: Field) -> str:
+    text = field.text(limit_bytes=64)
+    if parse_version(text) is None:
+        field.refuse(f"version {text!r} is not dotted numbers", code="bad-version")
+    return text
 
 
 def _flat(tensors: tuple[IntArray, ...]) -> list[list[int]]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -19,13 +21,29 @@ import numpy as np
 
 from verifiable.errors import MalformedFile
 from verifiable.program.program import IntArray
+from verifiable.statement.names import control_in
 
-__all__ = ["Field", "decode_strict", "encode_base64", "encode_canonical", "encode_hex"]
+__all__ = [
+    "Field",
+    "decode_strict",
+    "encode_base64",
+    "encode_canonical",
+    "encode_hex",
+    "naming_file",
+    "read_format",
+]
+
+_MEDIA_TYPE = re.compile(
+    r"application/vnd\.verifiable\.([a-z]{1,20})\.v([0-9]{1,4})\+json", re.ASCII
+)
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _ODD_INTEGER = re.compile(r"-0|[0-9]{20}", re.ASCII)
 _MAX_CONTAINERS = 1 << 18
 """Far above any real document; each empty pair of brackets costs a reader thirty times its size."""
+_MAX_KEYS = 1 << 18
+_MAX_COMMAS = 1 << 23
+"""Far above any real tensor; each number costs a reader ten times its size."""
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*", re.ASCII)
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
@@ -108,6 +126,13 @@ class Field:
         if not 0 < len(self.value.encode("utf-8")) <= limit_bytes:
             self.refuse(f"1 to {limit_bytes} bytes are expected", code="out-of-bounds")
         return self.value
+
+    def name(self, *, limit_bytes: int) -> str:
+        """Read a string that people will read on one line: no control characters."""
+        text = self.text(limit_bytes=limit_bytes)
+        if control_in(text):
+            self.refuse(f"{text[:80]!r} holds a control character", code="control-character")
+        return text
 
     def choice(self, choices: Sequence[str], *, code: str = "out-of-bounds") -> str:
         """Read one of a few strings."""
@@ -211,10 +236,14 @@ def decode_strict(
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        root.refuse("not UTF-8", code="not-utf8")
+        root.refuse(f"not UTF-8{_looks_like(data)}", code="not-utf8")
     structure = _STRING.sub("", text)
     if structure.count("[") + structure.count("{") > _MAX_CONTAINERS:
         root.refuse(f"more than {_MAX_CONTAINERS} arrays and objects", code="too-many")
+    if structure.count(":") > _MAX_KEYS:
+        root.refuse(f"more than {_MAX_KEYS} keys", code="too-many")
+    if structure.count(",") > _MAX_COMMAS:
+        root.refuse(f"more than {_MAX_COMMAS} values", code="too-many")
     if _depth(structure) > max_depth:
         root.refuse(f"nested deeper than {max_depth} levels", code="too-deep")
     # JSON's grammar has neither leading zeros nor a plus; what it leaves to refuse is found here,
@@ -224,11 +253,11 @@ def decode_strict(
         root.refuse(f"number {odd[0]}.. is not canonical or too long", code="number-not-canonical")
 
     def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(items)
-        if len(found) != len(items):
-            keys = [key for key, _ in items]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            root.refuse(f"key {twice[:80]!r} appears twice", code="duplicate-key")
+        found: dict[str, object] = {}
+        for key, value in items:
+            if key in found:
+                root.refuse(f"key {key[:80]!r} appears twice", code="duplicate-key")
+            found[key] = value
         return found
 
     def other_number(literal: str) -> NoReturn:
@@ -242,8 +271,54 @@ def decode_strict(
             parse_constant=other_number,
         )
     except json.JSONDecodeError as cause:
-        root.refuse(f"not JSON: {cause.msg} at character {cause.pos}", code="malformed-json")
+        root.refuse(
+            f"not JSON: {cause.msg} at character {cause.pos}{_looks_like(data)}",
+            code="malformed-json",
+        )
     return Field(value, name, error)
+
+
+def read_format(root: Field, expected: str) -> None:
+    """Check a document's media type before anything else in it, and say what it is instead.
+
+    Raises:
+        MalformedFile: (or the document's subclass, code `unknown-format`) it is of another kind.
+    """
+    kind = root.mapping().get("format")
+    if kind is not None and kind.value == expected:
+        return
+    wanted = _MEDIA_TYPE.fullmatch(expected)
+    other = _MEDIA_TYPE.fullmatch(str(kind.value)) if kind is not None else None
+    found = f": it is a {other[1]} file, version {other[2]}" if other else ""
+    root.refuse(
+        f"not a {wanted[1] if wanted else 'known'} file of a known version{found}",
+        hint=f"key 'format' must be {expected!r}",
+        code="unknown-format",
+    )
+
+
+@contextmanager
+def naming_file(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the path of a file before the place that an error in it names."""
+    try:
+        yield
+    except MalformedFile as cause:
+        raise type(cause)(
+            cause.what,
+            where=f"{os.fspath(path)}: {cause.where}",
+            why=cause.why,
+            hint=cause.hint,
+            code=cause.code,
+        ) from cause
+
+
+def _looks_like(data: bytes) -> str:
+    """What bytes that are no JSON may be instead: the files that people mistake for each other."""
+    if data.startswith(b"PK\x03\x04"):
+        return " (it looks like an .npz archive)"
+    if re.match(rb"\x08[\x01-\x7f][\x12-\x3a]", data):  # ir_version, then another field
+        return " (it looks like an ONNX file: a model or a program)"
+    return ""
 
 
 def _depth(structure: str) -> int:
