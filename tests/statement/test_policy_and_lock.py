@@ -14,6 +14,7 @@ from verifiable.errors import MalformedFile, ResourceLimit
 from verifiable.statement.hashing import ProgramRoot, StatementDigest
 from verifiable.statement.lock import LOCK_FORMAT, Lock
 from verifiable.statement.policy import INSECURE_ALLOWANCES, POLICY_FORMAT, Policy
+from verifiable.statement.proof import Proof
 from verifiable.statement.versions import parse_version
 
 FULL = Policy(
@@ -84,12 +85,31 @@ def test_bad_policies_are_refused(changes: dict[str, Any], code: str) -> None:
         ({"backends": {"ezkl": "1.0rc1"}}, "bad-version"),
         ({"context": b"short"}, "bad-digest"),
         ({"program_roots": frozenset({b""})}, "bad-digest"),
+        ({"program_roots": bytes(32)}, "wrong-type"),
+        ({"program_roots": ["0x" + "11" * 32]}, "wrong-type"),
+        ({"context": "0" * 32}, "wrong-type"),
+        ({"statement_digest": "0" * 32}, "wrong-type"),
+        ({"allow_insecure": "local_setup"}, "wrong-type"),
+        ({"backends": ["ezkl"]}, "wrong-type"),
+        ({"backends": {"ezkl": 23}}, "wrong-type"),
+        ({"allow_saturated": 1}, "wrong-type"),
+        ({"minimum_soundness_bits": None}, "wrong-type"),
+        ({"minimum_soundness_bits": "200"}, "wrong-type"),
+        ({"maximum_age_s": "60"}, "wrong-type"),
+        ({"assurance": 1}, "wrong-type"),
     ],
 )
 def test_policies_in_memory_are_checked_too(arguments: dict[str, Any], code: str) -> None:
     with pytest.raises(MalformedFile) as caught:
         Policy(**arguments)
     assert caught.value.code == code
+
+
+def test_lists_in_memory_become_sets() -> None:
+    """Else adding an allowance to such a policy would fail far from here."""
+    policy = Policy(allow_insecure=["local_setup"], program_roots=[ProgramRoot(bytes(32))])  # type: ignore[arg-type]
+    assert policy.allow_insecure == frozenset({"local_setup"})
+    assert policy.program_roots == frozenset({bytes(32)})
 
 
 def test_versions_are_compared_as_numbers() -> None:
@@ -127,6 +147,7 @@ def test_a_lock_is_read_back(tmp_path: Path) -> None:
         (("format",), "application/vnd.verifiable.lock.v2+json", "unknown-format"),
         (("models",), None, "wrong-type"),
         (("models", 0, "name"), "", "out-of-bounds"),
+        (("models", 0, "name"), "a\nb", "control-character"),
         (("models", 0, "program_root"), "0x" + "11" * 32, "lock-root-mismatch"),
         (("models", 0, "program", "weights_root"), "0x" + "11" * 32, "lock-root-mismatch"),
         (("models", 0, "backends"), [], "wrong-type"),
@@ -162,3 +183,32 @@ def test_files_that_are_too_large_or_absent(tmp_path: Path) -> None:
         Policy.load(path)
     with pytest.raises(MalformedFile):
         Lock.load(tmp_path / "none.lock")
+
+
+def test_a_file_of_another_kind_is_named_as_what_it_is(tmp_path: Path) -> None:
+    files = {
+        "policy": (Policy.load, Policy().encode()),
+        "lock": (Lock.load, _lock().encode()),
+        "proof": (Proof.load, dense_case().proof.encode()),
+    }
+    for wanted, (load, _) in files.items():
+        for kind, (_, data) in files.items():
+            path = tmp_path / f"{kind}.json"
+            path.write_bytes(data)
+            if kind == wanted:
+                load(path)
+                continue
+            with pytest.raises(MalformedFile) as caught:
+                load(path)
+            assert caught.value.code == "unknown-format"
+            assert f"not a {wanted} file" in caught.value.what
+            assert f"it is a {kind} file, version 1" in caught.value.what
+            assert caught.value.where.startswith(f"{path}: ")
+    for data, told in (
+        (b"PK\x03\x04\xff", "an .npz archive"),
+        (b"\x08\x0a\x12\xff", "an ONNX file"),
+    ):
+        path.write_bytes(data)
+        for load, _ in files.values():
+            with pytest.raises(MalformedFile, match=told):
+                load(path)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from verifiable.errors import MalformedFile
 from verifiable.files import read_bytes
 from verifiable.statement.hashing import DIGEST_BYTES, ProgramRoot, StatementDigest
-from verifiable.statement.strict_json import Field, decode_strict, encode_canonical, encode_hex
+from verifiable.statement.strict_json import (
+    Field,
+    decode_strict,
+    encode_canonical,
+    encode_hex,
+    naming_file,
+    read_format,
+)
 from verifiable.statement.versions import parse_version
 
 __all__ = [
@@ -68,6 +75,10 @@ class Policy:
     assurance: str | None = None
 
     def __post_init__(self) -> None:
+        _check_types(self)
+        object.__setattr__(self, "allow_insecure", frozenset(self.allow_insecure))
+        if self.program_roots is not None:
+            object.__setattr__(self, "program_roots", frozenset(self.program_roots))
         unknown = sorted(set(self.allow_insecure) - set(INSECURE_ALLOWANCES))
         if unknown:
             raise MalformedFile(
@@ -116,8 +127,9 @@ class Policy:
             MalformedFile: with the code and the path of what is wrong.
         """
         root = decode_strict(data, limit_bytes=_LIMIT_BYTES, error=MalformedFile, name="policy")
+        read_format(root, POLICY_FORMAT)
         found = root.object(("format",), _OPTIONAL)
-        found.pop("format").choice((POLICY_FORMAT,), code="unknown-format")
+        del found["format"]
         members: dict[str, object] = {
             name: _READERS[name](item)
             for name, item in found.items()
@@ -133,7 +145,45 @@ class Policy:
             MalformedFile: it cannot be read or is not a policy.
             ResourceLimit: it is too large.
         """
-        return cls.decode(read_bytes(path, limit_bytes=_LIMIT_BYTES))
+        data = read_bytes(path, limit_bytes=_LIMIT_BYTES)
+        with naming_file(path):
+            return cls.decode(data)
+
+
+def _check_types(policy: Policy) -> None:
+    """Refuse members of another type: a policy in memory is checked like one in a file.
+
+    Raises:
+        MalformedFile: (code `wrong-type`) naming the member.
+    """
+    roots = policy.program_roots
+    digests = (policy.context, policy.statement_digest)
+    fits = {
+        "backends": isinstance(policy.backends, Mapping)
+        and all(
+            isinstance(name, str) and isinstance(version, str | None)
+            for name, version in policy.backends.items()
+        ),
+        "program_roots": roots is None or _is_collection_of(roots, bytes),
+        "context": isinstance(digests[0], bytes | None),
+        "statement_digest": isinstance(digests[1], bytes | None),
+        "allow_insecure": _is_collection_of(policy.allow_insecure, str),
+        "allow_saturated": isinstance(policy.allow_saturated, bool),
+        "minimum_soundness_bits": type(policy.minimum_soundness_bits) is int,
+        "maximum_age_s": policy.maximum_age_s is None or type(policy.maximum_age_s) is int,
+        "assurance": isinstance(policy.assurance, str | None),
+    }
+    wrong = next((name for name, fit in fits.items() if not fit), None)
+    if wrong is not None:
+        raise MalformedFile(
+            f"{type(getattr(policy, wrong)).__name__} is not what this member holds",
+            where=f"policy.{wrong}",
+            code="wrong-type",
+        )
+
+
+def _is_collection_of(value: object, kind: type) -> bool:
+    return isinstance(value, Set | list | tuple) and all(isinstance(item, kind) for item in value)
 
 
 def _read_backends(item: Field) -> Mapping[str, str | None]:
