@@ -50,6 +50,8 @@ _FILES = {
     "malformed-json": "The file is not one JSON document.",
     "malformed-proof": "The proof file cannot be decoded. That says nothing on its claim.",
     "malformed-key": "The key in the lock does not follow its format. Write the lock again.",
+    "control-character": "A name holds a line break, a terminal's control sequence or a mark that "
+    "turns the writing direction, so a report could show something else. Rename it.",
     "duplicate-key": "A JSON object has the same key twice, so readers could disagree about it.",
     "duplicate-name": "Two inputs, or two outputs, have one name.",
     "duplicate-program": "A lock has two entries for one program.",
@@ -202,6 +204,10 @@ _CHECKS = {
     "backend-not-accepted": "The policy does not accept this kind of evidence.",
     "backend-not-installed": "The backend that made the proof is not installed here.",
     "backend-version-not-accepted": "The policy demands a newer version of the backend.",
+    "backend-version-mismatch": "The proof file says another version of the backend than its "
+    "evidence was made with.",
+    "backend-version-not-verified": "The policy demands a lowest version of a backend whose "
+    "evidence binds none.",
     "check-not-run": "A check was not run because an earlier one failed. It never counts as "
     "passed.",
     "input-does-not-fit": "Input values do not fit the program's schema.",
@@ -231,6 +237,8 @@ _CHECKS = {
     "undeclared-check": "The backend reported a check that it never declared.",
     "values-missing": "The verifier does not hold the values that the proof is about.",
     "verifier-error": "The backend's verifier broke on this evidence, so nothing was shown.",
+    "verifier-trouble": "This machine (memory, disk, a limit) kept the backend from judging. That "
+    "says nothing on the proof: try again, or on another machine.",
     "verifier-stopped": "The backend's verifier ran out of time or memory.",
     "wrong-context": "The proof was made for another use.",
     "wrong-ezkl-version": "The proof was made by another version of ezkl.",

@@ -20,6 +20,7 @@ from verifiable.errors import (
     InvalidInput,
     MalformedProof,
     MissingDependency,
+    ResourceLimit,
     Undecided,
     VerifiableError,
     VerificationError,
@@ -101,7 +102,8 @@ def evaluate(
         ),
     ]
     judgement = _judge(proof, policy, backend, key, held, [*checks, key_check])
-    checks += [judgement.checks[0], key_check, *judgement.checks[1:]]
+    version_check = _examine_verified_version(proof, policy, judgement)
+    checks += [judgement.checks[0], version_check, key_check, *judgement.checks[1:]]
     origin = "" if keys is not None and proof.backend in keys else key_check.found or "no key"
     return _conclude(proof, tuple(checks), judgement, held, policy, key_origin=origin)
 
@@ -270,19 +272,59 @@ def _judge(
         return _with_completeness(backend, judgement)
     except (MalformedProof, MissingDependency, KeyboardInterrupt, SystemExit):
         raise
+    except (OSError, MemoryError, ResourceLimit) as cause:
+        # A full disk or too little memory says something of this machine, not of the evidence.
+        return _not_judged(
+            backend,
+            table.ST_14.undecided(
+                "verifier-trouble",
+                expected="the backend judges the evidence",
+                found=_told(cause),
+                hint="free memory and disk space, or verify on another machine",
+            ),
+        )
     except BaseException as cause:
         # Native libraries panic outside `Exception`; whatever broke, nothing was shown.
-        return Judgement(
-            checks=(
-                table.ST_14.failed(
-                    "verifier-error",
-                    expected="the backend judges the evidence",
-                    found=_told(cause),
-                    hint="the evidence may be crafted, or the backend is broken",
-                ),
-                *(spec.skipped(hint="ST-14 did not pass") for spec in _declared(backend)),
-            )
+        return _not_judged(
+            backend,
+            table.ST_14.failed(
+                "verifier-error",
+                expected="the backend judges the evidence",
+                found=_told(cause),
+                hint="the evidence may be crafted, or the backend is broken",
+            ),
         )
+
+
+def _not_judged(backend: Backend, first: Check) -> Judgement:
+    skipped = (spec.skipped(hint="ST-14 did not pass") for spec in _declared(backend))
+    return Judgement(checks=(first, *skipped))
+
+
+def _examine_verified_version(proof: Proof, policy: Policy, judgement: Judgement) -> Check:
+    # ST-15: the policy's lowest version means the evidence's, not the one that a file claims.
+    bad = next((check for check in judgement.checks if not check.ok), None)
+    if bad is not None:
+        return table.ST_15.skipped(hint=f"{bad.id} did not pass")
+    lowest = policy.backends.get(proof.backend)
+    expected, found = proof.backend_version, judgement.verified_version
+    if found == expected:
+        return table.ST_15.ok(expected=expected, found=found)
+    if found:
+        return table.ST_15.failed(
+            "backend-version-mismatch",
+            expected=expected,
+            found=found,
+            hint="the proof file says another version than its evidence was made with",
+        )
+    if lowest is not None:
+        return table.ST_15.failed(
+            "backend-version-not-verified",
+            expected=f"evidence that binds its version, {lowest} or later",
+            found="none",
+            hint="this backend does not bind a version; leave the lowest one out of the policy",
+        )
+    return table.ST_15.ok(expected="any version", found="not bound by the evidence")
 
 
 def _with_completeness(backend: Backend, judgement: Judgement) -> Judgement:
@@ -301,6 +343,7 @@ def _with_completeness(backend: Backend, judgement: Judgement) -> Judgement:
     hint = "the backend did not report this check"
     return Judgement(
         checks=(first, *judgement.checks, *(spec.skipped(hint=hint) for spec in missing)),
+        verified_version=judgement.verified_version,
         establishes=judgement.establishes,
         does_not_establish=judgement.does_not_establish,
         reveals=judgement.reveals,
@@ -326,6 +369,11 @@ def _conclude(
     ]
     if key_origin:
         not_established.append(f"that the key belongs to the program: {key_origin} (KEY-1)")
+    if not proof.saturated:
+        not_established.append(
+            "that no raw input value was clipped: `saturated` is the prover's word, which nothing "
+            "binds"
+        )
     if policy.context is None:
         not_established.append(
             "that the proof was made for this use: the policy names no context, so a proof can be "

@@ -44,7 +44,7 @@ class ToyBackend:
     """Accepts whoever writes down the statement digest."""
 
     id = "toy"
-    version = "1.2.0"
+    version = "1.2.0"  # what its evidence is taken to bind
     checks: tuple[CheckSpec, ...] = (TOY_1, TOY_2)
 
     def judge(
@@ -61,7 +61,12 @@ class ToyBackend:
         digest = proof.statement.digest
         first = TOY_1.ok() if proof.payload == digest else TOY_1.failed(found="another digest")
         second = TOY_2.undecided() if key is None else TOY_2.ok()
-        return Judgement(checks=(first, second), establishes=("toy",), reveals=("toy reveals",))
+        return Judgement(
+            checks=(first, second),
+            verified_version=self.version,
+            establishes=("toy",),
+            reveals=("toy reveals",),
+        )
 
     def decode_key(self, fields: Mapping[str, str]) -> Key:
         if set(fields) != {"name"}:

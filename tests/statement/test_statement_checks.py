@@ -49,6 +49,7 @@ from verifiable.verification import evaluate, verify
 pytestmark = pytest.mark.usefixtures("toy")
 
 CONTEXT = bytes(range(32))
+TOY_CONTENT = Judgement(checks=(TOY_1.ok(), TOY_2.ok()), verified_version="1.2.0")
 
 
 def judged(proof: Proof, policy: Policy = TOY_POLICY, **arguments: Any) -> Verdict:
@@ -133,14 +134,43 @@ def test_st_2_a_backend_that_cannot_be_loaded_is_undecided(
     left_open(dense_case().proof, "ST-2", "backend-not-installed")
 
 
-@pytest.mark.parametrize("version", ["0.9", "1.1.9", "1", "1.2rc1", "new", "-1", "1.٢"])
-def test_st_3_an_old_or_nameless_version_is_refused(version: str) -> None:
+@pytest.mark.parametrize("version", ["0.9", "1.1.9", "1"])
+def test_st_3_an_old_version_is_refused(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     policy = Policy(backends={"toy": "1.2"})
     for good in ("1.2", "1.2.0", "1.10", "2"):
+        monkeypatch.setattr(ToyBackend, "version", good)
         accepted(dense_case(backend_version=good).proof, policy)
+    monkeypatch.setattr(ToyBackend, "version", version)
     proof = dense_case(backend_version=version).proof
     refused(proof, "ST-3", "backend-version-not-accepted", policy)
     accepted(proof, Policy(backends={"toy": None}))
+
+
+@pytest.mark.parametrize("version", ["1.2rc1", "new", "-1", "1.٢", "latest\n", "1.02", ""])
+def test_st_3_a_version_that_is_no_version_is_not_read(version: str) -> None:
+    with pytest.raises(MalformedProof) as caught:
+        judged(dense_case(backend_version=version).proof)
+    assert caught.value.code == ("bad-version" if version else "out-of-bounds")
+
+
+@pytest.mark.parametrize("policy", [TOY_POLICY, Policy(backends={"toy": None})])
+@pytest.mark.parametrize("claimed", ["99.1", "1.2", "1.2.0.0"])
+def test_st_15_a_version_that_the_evidence_does_not_have_is_refused(
+    policy: Policy, claimed: str
+) -> None:
+    """The lie that would fool a policy's lowest version."""
+    accepted(dense_case().proof, policy)
+    lie = dense_case(backend_version=claimed).proof
+    refused(lie, "ST-15", "backend-version-mismatch", policy)
+
+
+def test_st_15_a_lowest_version_needs_evidence_that_binds_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _judging(monkeypatch, replace(TOY_CONTENT, verified_version=""))
+    proof = dense_case().proof
+    accepted(proof, Policy(backends={"toy": None}))
+    refused(proof, "ST-15", "backend-version-not-verified", TOY_POLICY)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +230,8 @@ def test_st_5_a_program_file_pins_the_program_under_any_leaf_size() -> None:
 
 def test_st_5_a_program_that_nobody_names_is_undecided() -> None:
     proof = dense_case().proof
+    verdict = judged(proof, lock=None, keys={"toy": TOY_KEY})
+    assert _check(verdict, "ST-7").status == "skipped"
     left_open(proof, "ST-5", "program-not-pinned", lock=None, keys={"toy": TOY_KEY})
 
 
@@ -275,6 +307,35 @@ def test_st_8_an_output_that_the_program_cannot_give_is_refused(value: int) -> N
     refused(lie, "ST-8", "output-does-not-fit")
 
 
+@pytest.mark.parametrize("pinned", [True, False])
+def test_nothing_is_hashed_under_a_header_that_nobody_vouches_for(
+    monkeypatch: pytest.MonkeyPatch, pinned: bool
+) -> None:
+    """A hostile header sets the price of hashing: the leaf size, and how much there is to hash."""
+
+    def hashed(*_: object, **__: object) -> None:
+        raise AssertionError("hashed under the prover's header")
+
+    monkeypatch.setattr("verifiable.statement.examination.inputs_root", hashed)
+    monkeypatch.setattr("verifiable.statement.examination.outputs_root", hashed)
+    honest = dense_case()
+    with pytest.raises(AssertionError):
+        judged(honest.proof)
+    if pinned:  # the right root, another header
+        proof = _with(honest.proof, program=replace(honest.proof.program, leaf_log2=5))
+        first = ("ST-4", "program-header-mismatch")
+    else:
+        other = dense_program(weight_seed=1)
+        header = commit_program(other)
+        statement = replace(honest.proof.statement, program_root=header.program_root)
+        proof = _with(honest.proof, program=header, statement=statement)
+        first = ("ST-5", "wrong-program")
+    verdict = judged(proof, keys={"toy": TOY_KEY})
+    assert (verdict.failed[0].id, verdict.failed[0].code) == first
+    for name in ("ST-7", "ST-9"):
+        assert _check(verdict, name).status == "skipped"
+
+
 def test_st_9_outputs_other_than_the_proven_ones_are_refused() -> None:
     proof = dense_case().proof
     accepted(proof)
@@ -336,9 +397,7 @@ def _judging(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
     monkeypatch.setattr(ToyBackend, "judge", judge)
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("x"), Panic("x"), MemoryError(), RecursionError(), ResourceLimit("x")]
-)
+@pytest.mark.parametrize("error", [ValueError("x"), Panic("x"), RecursionError()])
 def test_st_14_a_backend_that_breaks_proves_nothing(
     monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
@@ -346,6 +405,16 @@ def test_st_14_a_backend_that_breaks_proves_nothing(
     accepted(proof)
     _judging(monkeypatch, error)
     refused(proof, "ST-14", "verifier-error")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "disk full"), MemoryError(), ResourceLimit("x")])
+def test_st_14_trouble_of_the_verifiers_own_says_nothing_of_the_proof(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    proof = dense_case().proof
+    accepted(proof)
+    _judging(monkeypatch, error)
+    left_open(proof, "ST-14", "verifier-trouble")
 
 
 @pytest.mark.parametrize(
@@ -363,7 +432,7 @@ def test_st_14_every_declared_check_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, checks: tuple[Check, ...], code: str
 ) -> None:
     proof = dense_case().proof
-    _judging(monkeypatch, Judgement(checks=(TOY_1.ok(), TOY_2.ok())))
+    _judging(monkeypatch, TOY_CONTENT)
     accepted(proof)
     _judging(monkeypatch, Judgement(checks=checks))
     refused(proof, "ST-14", code)
@@ -388,7 +457,7 @@ def test_st_14_a_backend_without_declared_checks_proves_nothing(
 def test_key_1_without_a_key_the_verdict_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the backend would be content without one."""
     honest = dense_case()
-    _judging(monkeypatch, Judgement(checks=(TOY_1.ok(), TOY_2.ok())))
+    _judging(monkeypatch, TOY_CONTENT)
     accepted(honest.proof)
     keyless = Lock(models=(LockedModel(name="x", program=honest.proof.program),))
     left_open(honest.proof, "KEY-1", "no-key", lock=keyless)
@@ -397,7 +466,7 @@ def test_key_1_without_a_key_the_verdict_is_undecided(monkeypatch: pytest.Monkey
 
 def test_key_1_a_key_that_cannot_be_read_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     proof = dense_case().proof
-    _judging(monkeypatch, Judgement(checks=(TOY_1.ok(), TOY_2.ok())))
+    _judging(monkeypatch, TOY_CONTENT)
     left_open(proof, "KEY-1", "malformed-key", lock=lock_of(dense_program(), {"other": "key"}))
 
 
@@ -446,7 +515,7 @@ def test_a_proven_verdict_hands_out_the_verified_values() -> None:
         assert not real.flags.writeable
     assert verdict.establishes[1:] == ("toy",)
     assert "toy reveals" in verdict.reveals
-    for phrase in ("accurate", "authentic", "float model"):
+    for phrase in ("accurate", "authentic", "float model", "`saturated` is the prover's word"):
         assert any(phrase in text for text in verdict.does_not_establish)
 
 
@@ -475,6 +544,7 @@ def test_the_evidence_is_not_judged_if_its_statement_failed(
     assert {check.id: check.status for check in verdict.checks if not check.ok} == {
         "ST-9": "failed",
         "ST-14": "skipped",
+        "ST-15": "skipped",
         "TOY-1": "skipped",
         "TOY-2": "skipped",
     }

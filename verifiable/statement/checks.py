@@ -101,8 +101,8 @@ ST_3 = CheckSpec(
     id="ST-3",
     name="backend version",
     codes=("backend-version-not-accepted",),
-    refuses="Evidence that says to be older than the policy's lowest version, or whose version "
-    "cannot be compared.",
+    refuses="Evidence that says to be older than the policy's lowest version (ST-15 shows that "
+    "what it says is true).",
 )
 ST_4 = CheckSpec(
     id="ST-4",
@@ -172,9 +172,16 @@ ST_13 = CheckSpec(
 ST_14 = CheckSpec(
     id="ST-14",
     name="evidence judged",
-    codes=("verifier-error", "check-not-run", "undeclared-check"),
+    codes=("verifier-error", "verifier-trouble", "check-not-run", "undeclared-check"),
     refuses="A verdict in which the backend broke, or did not report each of its declared "
-    "checks exactly once.",
+    "checks exactly once; undecided if this machine (memory, disk, a limit) was the cause.",
+)
+ST_15 = CheckSpec(
+    id="ST-15",
+    name="version verified",
+    codes=("backend-version-mismatch", "backend-version-not-verified"),
+    refuses="Evidence of another version than the proof file says, or, where the policy names a "
+    "lowest version, evidence that binds none.",
 )
 KEY_1 = CheckSpec(
     id="KEY-1",
@@ -185,6 +192,6 @@ KEY_1 = CheckSpec(
 
 STATEMENT_CHECKS = (
     ST_1, ST_2, ST_3, ST_4, ST_5, ST_6, ST_7, ST_8, ST_9, ST_10, ST_11, ST_12, ST_13, ST_14,
-    KEY_1,
+    ST_15, KEY_1,
 )  # fmt: skip
 """All checks that every backend shares, in the order of the verdict."""

@@ -124,16 +124,20 @@ def examine_statement(
         program: commitment to the program that the verifier holds, made by itself.
         lock: the programs that the verifier trusts.
     """
-    fits, committed = _examine_inputs(proof, held)
+    header = _examine_header(proof)
+    pinned = _examine_program(proof, policy, program, lock)
+    # Hashing is the costly part, and a header that nobody vouches for sets its price.
+    bad = next((check for check in (header, pinned) if not check.ok), None)
+    fits, committed = _examine_inputs(proof, held, bad)
     output_misfit = _misfit(proof.program.schema.outputs, proof.outputs)
     return (
         _examine_version(proof, policy),
-        _examine_header(proof),
-        _examine_program(proof, policy, program, lock),
+        header,
+        pinned,
         fits,
         committed,
         _examine_output_values(proof, output_misfit),
-        _examine_output_root(proof, output_misfit),
+        _examine_output_root(proof, output_misfit, bad),
         _examine_context(proof, policy),
         _examine_saturation(proof, policy),
         _examine_digest(proof, policy),
@@ -142,7 +146,7 @@ def examine_statement(
 
 
 def _examine_version(proof: Proof, policy: Policy) -> Check:
-    # ST-3: the version is the prover's word; the key pins the one that matters.
+    # ST-3: what the proof says of its version; ST-15 compares it with the evidence.
     lowest = policy.backends.get(proof.backend)
     if lowest is None:
         return table.ST_3.ok(expected="any version", found=proof.backend_version)
@@ -210,7 +214,8 @@ def _bounds(specs: Sequence[TensorSpec]) -> str:
     return ", ".join(f"{spec.name} {spec.shape} in [{spec.lo}, {spec.hi}]" for spec in specs)
 
 
-def _examine_inputs(proof: Proof, held: HeldInputs) -> tuple[Check, Check]:
+def _examine_inputs(proof: Proof, held: HeldInputs, bad: Check | None) -> tuple[Check, Check]:
+    """ST-6 and ST-7; nothing is hashed under a header that check `bad` did not pass."""
     schema = proof.program.schema
     expected = _bounds(schema.inputs)
     root = proof.statement.input_root
@@ -228,11 +233,14 @@ def _examine_inputs(proof: Proof, held: HeldInputs) -> tuple[Check, Check]:
                 "input-missing", expected=encode_hex(root), found="none", hint=hint
             ),
         )
+    inside = table.ST_6.ok(expected=expected, found="all inside")
+    if bad is not None:
+        return inside, table.ST_7.skipped(hint=f"{bad.id} did not pass")
     # ST-7: the values, the proof's and the verifier's own alike, are those of the statement.
     roots = [inputs_root(schema, values, leaf_log2=proof.program.leaf_log2) for values in held.sets]
     found = next((other for other in roots if other != root), root)
     return (
-        table.ST_6.ok(expected=expected, found="all inside"),
+        inside,
         _compare(table.ST_7, root, found, hint="the input is not the one that was proven"),
     )
 
@@ -245,10 +253,11 @@ def _examine_output_values(proof: Proof, misfit: str) -> Check:
     return table.ST_8.ok(expected=expected, found="all inside")
 
 
-def _examine_output_root(proof: Proof, misfit: str) -> Check:
+def _examine_output_root(proof: Proof, misfit: str, bad: Check | None) -> Check:
     # ST-9: the values are those of the statement.
-    if misfit:
-        return table.ST_9.skipped(hint="ST-8 did not pass")
+    if misfit or bad is not None:
+        earlier = "ST-8" if bad is None else bad.id
+        return table.ST_9.skipped(hint=f"{earlier} did not pass")
     found: TensorRoot = outputs_root(
         proof.program.schema, proof.outputs, leaf_log2=proof.program.leaf_log2
     )
