@@ -29,7 +29,8 @@ class OutputAccuracy:
 
     Attributes:
         mean_error, max_error: absolute difference of the real values.
-        mean_relative_error: mean absolute difference over mean magnitude of the float output.
+        mean_relative_error: mean absolute difference over mean magnitude of the float output;
+            None where that output is 0 throughout.
         label_agreement: share of rows with the same largest element along the last axis; None
             where that axis has one element.
     """
@@ -37,7 +38,7 @@ class OutputAccuracy:
     name: str
     mean_error: float
     max_error: float
-    mean_relative_error: float
+    mean_relative_error: float | None
     label_agreement: float | None
 
 
@@ -173,6 +174,6 @@ def _output_accuracy(
         name=name,
         mean_error=float(error.mean()),
         max_error=float(error.max()),
-        mean_relative_error=float(error.mean()) / magnitude if magnitude else 0.0,
+        mean_relative_error=float(error.mean()) / magnitude if magnitude else None,
         label_agreement=agreement,
     )

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import onnx
 
 from verifiable.errors import MalformedInput
-from verifiable.program.accuracy import Accuracy, compare
+from verifiable.program.accuracy import Accuracy, compare, run_float
 from verifiable.program.arrays import split_rows
+from verifiable.program.graph import Graph
 from verifiable.program.lowering.context import WeightRule
 from verifiable.program.lowering.lower import lower
 from verifiable.program.normalise import normalise
@@ -23,11 +24,12 @@ from verifiable.program.program import Program
 from verifiable.program.quantise import QuantiseOptions, input_shapes, is_quantised, quantise
 from verifiable.program.scales import (
     Scales,
-    complete_inputs,
+    TensorScale,
     decode_scales,
     encode_scales,
     extract_scales,
     insert_scales,
+    scale_of,
 )
 from verifiable.program.source import load_model
 from verifiable.progress import Cancellation, Progress, ProgressEvent, silent
@@ -105,7 +107,8 @@ def compile_model(
         cancel.check("lower")
     progress(ProgressEvent(phase="lower", message="lowering to integers"))
     lowered = lower(quantised, options.weight_rule)
-    program, notes = lowered.program, (*normalised.notes, *lowered.notes)
+    notes = (*normalised.notes, *_constant_inputs(rows), *lowered.notes)
+    program = lowered.program
     accuracy = None
     if rows is not None:
         accuracy = compare(program, plain, rows, progress=progress, cancel=cancel)
@@ -135,7 +138,41 @@ def _scales(
         )
     progress(ProgressEvent(phase="quantise", message="choosing scales on the calibration data"))
     quantised = quantise(plain, rows, options.quantisation, progress=progress, cancel=cancel)
-    return complete_inputs(extract_scales(quantised), rows, options.quantisation.activation)
+    return {**extract_scales(quantised), **_own_scales(plain, rows, quantised, options)}
+
+
+def _own_scales(
+    plain: onnx.ModelProto,
+    rows: Mapping[str, npt.NDArray[Any]],
+    quantised: onnx.ModelProto,
+    options: CompileOptions,
+) -> dict[str, TensorScale]:
+    """Scales that the quantiser leaves out or gets wrong, by the range of the data.
+
+    It skips an input that only a clip reads, and gives an output that a clip also reads the
+    range behind the clip.
+    """
+    graph, dtype = Graph(plain), options.quantisation.activation
+    known = extract_scales(quantised)
+    found = {name: scale_of(rows[name], dtype) for name in graph.inputs if name not in known}
+    clipped = [
+        name
+        for name in graph.outputs
+        if any(reader.is_op("Relu", "Clip") for reader in graph.consumers(name))
+    ]
+    if clipped:
+        real = run_float(plain, rows)
+        found.update((name, scale_of(real[name], dtype)) for name in clipped)
+    return found
+
+
+def _constant_inputs(rows: Mapping[str, npt.NDArray[Any]] | None) -> tuple[str, ...]:
+    """A note for each input whose calibration data never vary: its scales say little."""
+    return tuple(
+        f"the calibration data of {name} are constant: scales chosen on them may not fit real data"
+        for name, values in (rows or {}).items()
+        if values.min() == values.max()
+    )
 
 
 def _metadata(

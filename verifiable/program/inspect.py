@@ -92,8 +92,13 @@ def inspect_model(
     plain = normalised.model
     quantised = is_quantised(plain)
     lowered = try_lower(plain if quantised else insert_scales(plain, placeholder_scales(plain)))
+    lowered_problems = [
+        problem
+        for problem in lowered.problems
+        if quantised or problem.code not in ("range-bound", "bias-range", "scale-ratio")
+    ]  # those bounds follow from scales, and the scales are made up
     problems = list(normalised.problems)
-    problems.extend(problem for problem in lowered.problems if problem not in problems)
+    problems.extend(problem for problem in lowered_problems if problem not in problems)
     graph = Graph(plain)
     rows = tuple(
         OperatorRow(
@@ -121,7 +126,7 @@ def inspect_model(
 
 def operator_of(node: Node) -> str:
     """The ONNX operator that a program node was made for."""
-    for suffix in ("/to_layout", "/to_onnx_order"):
+    for suffix in ("/to_layout", "/to_onnx_order", "/rescale"):
         if node.name.endswith(suffix):
             return node.name.removesuffix(suffix)
     return node.name

@@ -21,6 +21,9 @@ CHEAP_SHIFT = 16
 SPARE_BITS = 7
 """Precision taken above the needed bits where the shift stays cheap."""
 
+MAX_SPREAD_BITS = 16
+"""How far below the largest ratio a channel's may lie and still keep its precision."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multiplier:
@@ -38,9 +41,9 @@ class Multiplier:
 def multipliers_for(ratios: Sequence[float], *, needed_bits: int) -> Multiplier:
     """Choose one shift and a multiplier per ratio.
 
-    The largest ratio gets at least `needed_bits` significant bits, and up to `SPARE_BITS` more
-    while the shift stays at most `CHEAP_SHIFT`. Smaller ratios share the shift; a multiplier that
-    would round to 0 is 1.
+    Every ratio gets at least `needed_bits` significant bits (a channel's bias may fill its output
+    however small its weights are), up to a spread of `2**MAX_SPREAD_BITS`; and up to `SPARE_BITS`
+    more while the shift stays at most `CHEAP_SHIFT`. A multiplier that would round to 0 is 1.
 
     Args:
         ratios: positive scale ratios, one per channel; at least one.
@@ -53,7 +56,8 @@ def multipliers_for(ratios: Sequence[float], *, needed_bits: int) -> Multiplier:
     if not all(isfinite(ratio) and ratio > 0 for ratio in ratios):
         raise ValueError("a scale ratio is not positive and finite")
     largest = max(ratios)
-    exponent = frexp(largest)[1]  # largest in [2**(exponent - 1), 2**exponent)
+    smallest = max(min(ratios), ldexp(largest, -MAX_SPREAD_BITS))
+    exponent = frexp(smallest)[1]  # smallest in [2**(exponent - 1), 2**exponent)
     shift = needed_bits - exponent
     if shift < CHEAP_SHIFT:
         shift = min(CHEAP_SHIFT, shift + SPARE_BITS)

@@ -96,6 +96,7 @@ def _normalise(
     notes: list[str] = []
     if model.functions:
         model = inliner.inline_local_functions(model)
+    model = _standard_quantisation(model)
     model, problems = fix_input_shapes(model, shapes, notes)
     empty = any(problem.code == "empty-tensor" for problem in problems)
     if empty or (problems and not allow_unresolved):
@@ -105,7 +106,7 @@ def _normalise(
     rewrite_ceil_modes(graph)
     model = graph.to_model(with_shapes=False)
     # the converter of some operators needs to know shapes
-    model = _convert_opset(infer_shapes(model), notes)
+    model = _standard_quantisation(_convert_opset(infer_shapes(model), notes))
     graph = Graph(model)
     _settle_constants(graph)
     rewrite_windows(graph)
@@ -120,6 +121,23 @@ def _normalise(
     if problems and not allow_unresolved:
         raise UnsupportedModel(problems)
     return Normalised(model=graph.to_model(), notes=tuple(notes), problems=tuple(problems))
+
+
+def _standard_quantisation(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Name onnxruntime's own quantisation operators as the standard ones that they became.
+
+    Those on 16 bits are standard from opset 21 on, so older models are converted before.
+    """
+    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    wide = (onnx.TensorProto.INT16, onnx.TensorProto.UINT16)
+    renamed = onnx.ModelProto()
+    renamed.CopyFrom(model)
+    for node in renamed.graph.node:
+        known = node.op_type in ("QuantizeLinear", "DequantizeLinear")
+        narrow = not any(types.get(name) in wide for name in node.input)
+        if node.domain == "com.microsoft" and known:
+            node.domain = "" if narrow or opset_of(model) >= WORKING_OPSET else node.domain
+    return renamed
 
 
 def _settle_constants(graph: Graph) -> None:

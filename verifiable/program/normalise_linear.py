@@ -67,7 +67,7 @@ def _affine_of(graph: Graph, node: GraphNode) -> _Affine | None:
 def _batch_norm(graph: Graph, node: GraphNode) -> _Affine | None:
     if node.get("training_mode", 0) or any(node.outputs[1:]):
         return None
-    arrays = [graph.array(name) for name in node.inputs[1:5]]
+    arrays = [_real_array(graph, name) for name in node.inputs[1:5]]
     if len(arrays) != 4 or any(array is None for array in arrays):
         return None
     scale, bias, mean, variance = (np.asarray(array, dtype=np.float64) for array in arrays)
@@ -76,6 +76,18 @@ def _batch_norm(graph: Graph, node: GraphNode) -> _Affine | None:
     if not np.isfinite(factor).all():
         return None
     return _Affine(x=node.inputs[0], factor=factor, offset=bias - mean * factor)
+
+
+def _real_array(graph: Graph, name: str) -> npt.NDArray[Any] | None:
+    """A constant, also if it is stored quantised with one scale."""
+    maker = graph.producer(name)
+    if maker is None or not maker.is_op("DequantizeLinear"):
+        return graph.array(name)
+    integers, scale = graph.array(maker.inputs[0]), graph.scalar(maker.inputs[1])
+    zero_point = graph.scalar(maker.input(2)) if maker.input(2) else 0.0
+    if integers is None or scale is None or zero_point is None:
+        return None
+    return (integers.astype(np.float64) - zero_point) * scale
 
 
 def _per_channel(constant: npt.NDArray[Any], shape: tuple[int, ...]) -> FloatArray | None:

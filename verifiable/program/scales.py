@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,17 @@ from verifiable.program.graph import Graph, GraphNode
 __all__ = [
     "Scales",
     "TensorScale",
-    "complete_inputs",
     "decode_scales",
     "encode_scales",
     "extract_scales",
     "insert_scales",
     "placeholder_scales",
+    "scale_of",
 ]
+
+SMALLEST_SCALE = 2.0**-100
+"""Below this a tensor is taken to be constant: its integers would stand for nothing but 0."""
+
 
 _DTYPES: dict[str, tuple[int, type[np.signedinteger[Any]] | type[np.unsignedinteger[Any]]]] = {
     "int8": (TensorProto.INT8, np.int8),
@@ -79,36 +84,30 @@ def _float_name(graph: Graph, quantise: GraphNode) -> str:
     return quantise.inputs[0]
 
 
-def complete_inputs(
-    scales: Scales, rows: Mapping[str, npt.NDArray[Any]], dtype: str
-) -> dict[str, TensorScale]:
-    """Add the scale of each graph input that a quantiser left out.
-
-    Quantisers skip an input that only a clip reads. Its range is that of the rows, 0 included.
+def scale_of(values: npt.NDArray[Any], dtype: str) -> TensorScale:
+    """The scale that covers the range of some values, 0 included.
 
     Args:
-        rows: calibration data by input name.
         dtype: integer type of activations.
     """
-    found = dict(scales)
     limits = np.iinfo(_DTYPES[dtype][1])
-    for name, values in rows.items():
-        if name in found:
-            continue
-        lo, hi = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
-        scale = float(np.float32((hi - lo) / (int(limits.max) - int(limits.min)) or 1.0))
-        zero_point = int(np.clip(np.rint(limits.min - lo / scale), limits.min, limits.max))
-        found[name] = TensorScale(scale=scale, zero_point=zero_point, dtype=dtype)
-    return found
+    least, most = int(limits.min), int(limits.max)
+    lo, hi = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    scale = float(np.float32((hi - lo) / (most - least)))
+    if scale < SMALLEST_SCALE:
+        return TensorScale(scale=1.0, zero_point=0 if least < 0 else least, dtype=dtype)
+    zero_point = int(np.clip(np.rint(least - lo / scale), least, most))
+    return TensorScale(scale=scale, zero_point=zero_point, dtype=dtype)
 
 
 def insert_scales(model: onnx.ModelProto, scales: Scales) -> onnx.ModelProto:
     """Quantise and dequantise each named tensor of a float model where it is made.
 
-    Tensors that the model lacks are left out: a quantiser may have renamed or fused them.
+    Tensors that the model lacks are left out: a quantiser may have renamed or fused them. The
+    order is by name, not by mapping: equal scales give equal programs.
     """
     graph = Graph(model)
-    for name in list(scales):
+    for name in sorted(scales):
         if graph.producer(name) is not None or name in graph.inputs:
             _insert(graph, name, scales[name])
     return graph.to_model()
@@ -168,24 +167,35 @@ def encode_scales(scales: Scales) -> str:
 
 
 def decode_scales(text: str) -> dict[str, TensorScale]:
-    """Read what `encode_scales` wrote.
+    """Read what `encode_scales` wrote; anything else is refused.
 
     Raises:
-        MalformedInput: it is something else.
+        MalformedInput: naming the tensor, where it is one.
     """
     try:
         rows = json.loads(text)
-        found = {
-            str(name): TensorScale(
-                scale=float.fromhex(scale), zero_point=int(zero_point), dtype=str(dtype)
-            )
-            for name, (scale, zero_point, dtype) in rows.items()
-        }
-        bad = [
-            name for name, item in found.items() if item.dtype not in _DTYPES or not item.scale > 0
-        ]
-    except (AttributeError, OverflowError, TypeError, ValueError) as cause:
-        raise MalformedInput("the scales cannot be read", why=str(cause)) from cause
-    if bad:
-        raise MalformedInput("the scales hold an unknown type or no positive scale", where=bad[0])
+    except (RecursionError, ValueError) as cause:
+        raise MalformedInput("the scales are not JSON", why=str(cause)) from cause
+    if not isinstance(rows, dict):
+        raise MalformedInput("the scales are no mapping from tensor names")
+    found = {name: _decode_row(name, row) for name, row in rows.items()}
+    if encode_scales(found) != text:
+        raise MalformedInput("the scales are not in canonical form")
     return found
+
+
+def _decode_row(name: str, row: object) -> TensorScale:
+    if not isinstance(row, list) or len(row) != 3 or not isinstance(row[0], str):
+        raise MalformedInput("a scale is not [hexadecimal number, zero point, type]", where=name)
+    text, zero_point, dtype = row
+    try:
+        scale = float.fromhex(text)
+    except (OverflowError, ValueError) as cause:
+        raise MalformedInput("a scale is no hexadecimal number", where=name) from cause
+    if not isinstance(dtype, str) or dtype not in _DTYPES or type(zero_point) is not int:
+        raise MalformedInput("a scale has an unknown type or no integer zero point", where=name)
+    limits = np.iinfo(_DTYPES[dtype][1])
+    in_range = int(limits.min) <= zero_point <= int(limits.max)
+    if not (isfinite(scale) and scale >= SMALLEST_SCALE and in_range):
+        raise MalformedInput("a scale or its zero point is out of range", where=name)
+    return TensorScale(scale=scale, zero_point=zero_point, dtype=dtype)

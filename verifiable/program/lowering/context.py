@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -81,6 +81,10 @@ class Context:
             )
         return shape
 
+    def is_read(self, name: str) -> bool:
+        """Whether anything reads a tensor."""
+        return bool(name) and (name in self.graph.outputs or bool(self.graph.consumers(name)))
+
     def value(self, node: GraphNode, name: str) -> Value:
         """The value of a tensor.
 
@@ -122,7 +126,7 @@ class Context:
         if isinstance(found, Quantised):
             return found
         if isinstance(found, Accumulator | Function):
-            settled = self._settle(found, name)
+            settled = self.conformed(self._settle(found, name), name)
             self.values[name] = settled
             return settled
         if isinstance(found, RawInput):
@@ -140,7 +144,7 @@ class Context:
         if isinstance(found, Linear):
             exact = found.unscaled(self.builder)
             if exact is not None:
-                return exact
+                return self.conformed(exact, name)
         return self.quantised(node, name)
 
     def finish(self, value: Accumulator | Function, target: Target) -> Quantised:
@@ -148,6 +152,13 @@ class Context:
         if isinstance(value, Function):
             return emit_table(self.builder, value, target)
         return value.finish(self.builder, target)
+
+    def conformed(self, value: Quantised, name: str) -> Quantised:
+        """A tensor under the shape that ONNX gives it: constants of higher rank add axes of 1."""
+        shape = self.graph.shape(name)
+        if shape is None or shape == value.view.shape:
+            return value
+        return replace(value, view=value.view.reshaped(shape))
 
     def _settle(self, value: Accumulator | Function, name: str) -> Quantised:
         if isinstance(value, Function):

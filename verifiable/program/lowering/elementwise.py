@@ -23,12 +23,13 @@ from verifiable.program.lowering.values import (
     Linear,
     Quantised,
     Sum,
+    Target,
     Value,
     View,
 )
 from verifiable.program.program import IntArray, Operand
 
-__all__ = ["ELEMENTWISE", "identity"]
+__all__ = ["ELEMENTWISE", "requantised"]
 
 FACTOR_BOUND = 2047
 """Magnitude of a float factor's integers: 12 bits follow it closely and keep products narrow."""
@@ -99,9 +100,10 @@ def _fold_bias(node: GraphNode, value: Linear, addend: FloatArray) -> Linear | N
         return None
     wide = addend.reshape((1,) * (rank - addend.ndim) + addend.shape)
     channel = value.view.axes.index(rank - 1)
-    if any(size != 1 for axis, size in enumerate(wide.shape) if axis != channel):
+    channels = value.view.shape[channel]
+    if wide.size not in (1, channels) or wide.shape[channel] != wide.size:
         return None
-    extra = integer_bias(node, wide.ravel(), value.scale.ravel(), bias.shape[0])
+    extra = integer_bias(node, wide.ravel(), value.scale.ravel(), channels)
     return replace(value, constants=(value.constants[0], (bias_name, bias + extra)))
 
 
@@ -148,7 +150,7 @@ def _mul_constant(context: Context, node: GraphNode, name: str, factor: Const) -
         if scalar > 0:
             rescaled = _rescaled(value, scalar)
             if rescaled is not None:
-                return _reshaped_to(context, node, rescaled)
+                return rescaled
     x = context.quantised(node, name)
     integers, scale = _integer_factor(factor)
     weight = _integers_in_layout(context, node, x.view, integers)
@@ -169,16 +171,6 @@ def _rescaled(value: Value, factor: float) -> Value | None:
     return None
 
 
-def _reshaped_to(context: Context, node: GraphNode, value: Value) -> Value:
-    """A one-element constant of higher rank than its operand adds axes of size 1."""
-    shape = context.shape(node, node.outputs[0])
-    if isinstance(value, Quantised | Accumulator) and value.view.shape != shape:
-        if isinstance(value, Quantised):
-            return replace(value, view=value.view.reshaped(shape))
-        raise refuse(node, "a constant of higher rank than the activation that it scales")
-    return value
-
-
 def _integer_factor(factor: Const) -> tuple[IntArray, float]:
     if factor.integers is not None and factor.integers[1].size == 1:
         return factor.integers[0], float(factor.integers[1].flat[0])
@@ -189,11 +181,12 @@ def _integer_factor(factor: Const) -> tuple[IntArray, float]:
 
 def _affine(name: str, x: Quantised, weight: IntArray, bias: IntArray, scale: FloatArray) -> Linear:
     """`x * weight + bias` over the bytes of x as they lie."""
+    view = x.view if x.view.shape else x.view.reshaped((1,))  # constants have an axis
     return Linear(
-        view=x.view,
+        view=view,
         name=name,
         make=lambda step: ops.Affine(requant=step),
-        x=(x.view.operand,),
+        x=(view.operand,),
         constants=((f"{name}/weight", weight), (f"{name}/bias", bias)),
         scale=scale,
     )
@@ -203,6 +196,15 @@ def identity(name: str, x: Quantised) -> Linear:
     """An activation as an accumulator, to be clipped or to take another quantisation."""
     one = np.ones(1, dtype=np.int64)
     return _affine(name, x, one, -x.zero_point * one, np.array([x.scale]))
+
+
+def requantised(context: Context, x: Quantised, target: Target, name: str) -> Quantised:
+    """An activation in another quantisation: the same integers where nothing changes."""
+    lo, hi = context.builder.interval(x.view.operand)
+    same = (x.scale, x.zero_point) == (target.scale, target.zero_point)
+    if same and target.lo <= lo and hi <= target.hi:
+        return x
+    return identity(name, x).finish(context.builder, target)
 
 
 # layouts
@@ -236,6 +238,8 @@ def _constant_in_layout(
     if values.size == 1:
         return values.reshape((1,))
     rank = len(view.shape)
+    while values.ndim > rank and values.shape[0] == 1:
+        values = values[0]
     if values.ndim > rank or np.broadcast_shapes(values.shape, view.shape) != view.shape:
         raise refuse(node, f"a constant of shape {values.shape} that widens {view.shape}")
     wide = values.reshape((1,) * (rank - values.ndim) + values.shape)
@@ -272,15 +276,15 @@ def _clip(context: Context, node: GraphNode) -> Value:
 
 
 def _clipped(context: Context, node: GraphNode, clip: tuple[float, float]) -> Value:
+    clip = (min(clip), clip[1])  # where the bounds cross, ONNX takes the upper one
     value = context.value(node, node.inputs[0])
     if isinstance(value, Function):
         return compose(node.label, value, lambda x: np.clip(x, *clip))
     if not isinstance(value, Accumulator):
         x = context.quantised(node, node.inputs[0])
         value = identity(node.label, x)
-    lo = min(max(value.clip[0], clip[0]), value.clip[1])
-    hi = max(min(value.clip[1], clip[1]), lo)
-    return replace(value, clip=(lo, hi))
+    first, last = (min(max(bound, clip[0]), clip[1]) for bound in value.clip)
+    return replace(value, clip=(first, last))
 
 
 # functions

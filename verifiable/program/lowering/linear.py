@@ -18,6 +18,7 @@ from verifiable.program.lowering.values import (
     Value,
     View,
 )
+from verifiable.program.multiplier import MAX_SPREAD_BITS
 from verifiable.program.program import IntArray, Operand, Source
 from verifiable.program.shapes import result_shape
 
@@ -32,6 +33,10 @@ __all__ = [
 ]
 
 BIAS_BOUND = 1 << 40
+
+FLOAT_SCALE_SPREAD = 64
+"""How far below the largest a channel's scale may lie: a channel of tiny weights needs no finer."""
+
 _ANY = ops.Requantisation(lo=0, hi=0)  # where only shapes matter
 
 
@@ -46,16 +51,38 @@ def integer_weight(
     if const.integers is not None:
         integers, scales, axis = const.integers
         if scales.size == 1 or axis == channel_axis:
-            return integers, scales.ravel()
+            return _with_floor(integers, scales.ravel(), channel_axis)
     others = tuple(axis for axis in range(const.values.ndim) if axis != channel_axis)
     magnitude = np.abs(const.values).max(axis=others if rule.per_channel else None)
-    # a power of two keeps an all-zero channel harmless: its integers are 0 whatever its scale
-    scales = np.atleast_1d(np.where(magnitude > 0, magnitude / rule.bound, 2.0**-20))
-    shape = [1] * const.values.ndim
-    if rule.per_channel:
-        shape[channel_axis] = -1
-    scaled = np.rint(const.values / scales.reshape(shape))
+    scales = np.atleast_1d(magnitude / rule.bound)
+    largest = float(scales.max()) or 1.0
+    scales = np.maximum(scales, largest / FLOAT_SCALE_SPREAD)
+    scaled = np.rint(const.values / _along(scales, channel_axis, const.values.ndim))
     return np.clip(scaled, -rule.bound, rule.bound).astype(np.int64), scales
+
+
+def _along(scales: FloatArray, axis: int, rank: int) -> FloatArray:
+    """Scales of shape (channels,) or (1,) as an array that broadcasts along one axis."""
+    shape = [1] * rank
+    if scales.size > 1:
+        shape[axis] = scales.size
+    return scales.reshape(shape)
+
+
+def _with_floor(integers: IntArray, scales: FloatArray, axis: int) -> tuple[IntArray, FloatArray]:
+    """Quantised weights whose channel scales lie within a spread that one shift can serve.
+
+    A channel of zeros takes any scale. A channel with a scale far below the others' is rounded to
+    the smallest one kept, which moves each weight by less than a 2**-16th of the largest.
+    """
+    rows = np.moveaxis(integers, axis, 0).reshape(integers.shape[axis], -1)
+    used = scales if scales.size == 1 else np.where(rows.any(axis=1), scales, 0.0)
+    largest = float(used.max()) or float(scales.max())
+    kept = np.maximum(used, largest / 2.0**MAX_SPREAD_BITS)
+    if (kept == scales).all():
+        return integers, scales
+    ratio = _along(scales / kept, axis, integers.ndim)
+    return np.rint(integers * ratio).astype(np.int64), kept
 
 
 def integer_bias(node: GraphNode, bias: FloatArray, scale: FloatArray, channels: int) -> IntArray:
@@ -75,7 +102,12 @@ def _bias_of(context: Context, node: GraphNode, channels: int) -> FloatArray:
     name = node.input(2)
     if not name:
         return np.zeros(channels)
-    return context.const(node, name).values.ravel()
+    values = context.const(node, name).values
+    if values.size not in (1, channels) or values.shape[-1:] not in ((), (1,), (channels,)):
+        raise refuse(node, f"a bias of shape {values.shape} for {channels} channels")
+    if values.ndim and values.shape[-1] != values.size:
+        raise refuse(node, f"a bias of shape {values.shape}, which varies along another axis")
+    return values.ravel()
 
 
 def matmul(context: Context, node: GraphNode) -> Value:
@@ -201,7 +233,7 @@ def conv(context: Context, node: GraphNode) -> Value:
 
 def max_pool(context: Context, node: GraphNode) -> Value:
     """MaxPool: selects values, so the quantisation stays."""
-    if len(node.outputs) > 1 and node.outputs[1]:
+    if any(context.is_read(name) for name in node.outputs[1:]):
         raise refuse(node, "the Indices output of MaxPool")
     x = context.quantised(node, node.inputs[0])
     op = ops.MaxPool(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
-import numpy as np
 import onnx
 
 from verifiable.errors import Problem, UnsupportedModel
@@ -15,15 +13,15 @@ from verifiable.program.lowering import linear
 from verifiable.program.lowering.builder import InputSlot
 from verifiable.program.lowering.context import Context, Handler, PoisonedError, WeightRule, refuse
 from verifiable.program.lowering.elementwise import ELEMENTWISE
-from verifiable.program.lowering.movement import MOVEMENT, requantised
+from verifiable.program.lowering.movement import MOVEMENT
+from verifiable.program.lowering.quantisation import (
+    ACTIVATION_TYPES,
+    FLOAT_TYPES,
+    QUANTISATION,
+)
 from verifiable.program.lowering.values import (
-    Accumulator,
-    Const,
-    FloatArray,
-    Function,
     Quantised,
     RawInput,
-    Target,
     Unknown,
     Value,
     View,
@@ -35,16 +33,6 @@ __all__ = ["HANDLERS", "QUANTISATION_DOMAINS", "Lowered", "lower", "try_lower"]
 
 QUANTISATION_DOMAINS = ("", "com.microsoft")
 INT8_PER_CHANNEL = WeightRule()
-
-_T = onnx.TensorProto
-_ACTIVATIONS: dict[int, tuple[int, int, int]] = {
-    # element type: lowest and highest value, what makes it signed
-    _T.UINT8: (0, 255, -128),
-    _T.INT8: (-128, 127, 0),
-    _T.UINT16: (0, 65535, -32768),
-    _T.INT16: (-32768, 32767, 0),
-}
-_FLOATS = (_T.FLOAT, _T.DOUBLE, _T.FLOAT16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,16 +77,22 @@ def try_lower(model: onnx.ModelProto, weight_rule: WeightRule = INT8_PER_CHANNEL
     for name in graph.inputs:
         _bind_input(context, name, problems)
     for node in graph.sorted_nodes():
-        value: Value = Unknown()
+        for name in node.outputs:
+            context.values[name] = Unknown()
         try:
             value = _lower_node(context, node)
         except PoisonedError:
-            value = Unknown()
+            continue
         except UnsupportedModel as error:
             problems.extend(problem for problem in error.problems if problem not in problems)
+            continue
         except ValueError as cause:
             problems.append(Problem(code="unsupported", node=node.label, what=str(cause)))
-        context.values[node.outputs[0]] = value
+            continue
+        name = node.outputs[0]
+        if isinstance(value, Quantised):
+            value = context.conformed(value, name)
+        context.values[name] = value
     outputs = _bind_outputs(context, problems)
     inputs = _settled_inputs(context, problems)
     builder = context.builder
@@ -113,8 +107,10 @@ def try_lower(model: onnx.ModelProto, weight_rule: WeightRule = INT8_PER_CHANNEL
 
 
 def _lower_node(context: Context, node: GraphNode) -> Value:
-    if node.op_type in _QUANTISATION and node.domain in QUANTISATION_DOMAINS:
-        return _QUANTISATION[node.op_type](context, node)
+    if node.op_type in QUANTISATION and node.domain in QUANTISATION_DOMAINS:
+        return QUANTISATION[node.op_type](context, node)
+    if context.graph.types.get(node.input(0)) in ACTIVATION_TYPES:
+        _check_integer_operator(context, node)
     handler = HANDLERS.get(node.op_type) if node.domain == "" else None
     if handler is None:
         name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
@@ -127,6 +123,24 @@ def _lower_node(context: Context, node: GraphNode) -> Value:
     return handler(context, node)
 
 
+def _check_integer_operator(context: Context, node: GraphNode) -> None:
+    """Refuse operators between QuantizeLinear and DequantizeLinear that compute with the integers.
+
+    They would be lowered as operators on the real values that the integers stand for.
+    """
+    parts = [context.value(node, name) for name in node.inputs] if node.op_type == "Concat" else []
+    alike = {(part.scale, part.zero_point) for part in parts if isinstance(part, Quantised)}
+    if node.op_type in _MOVE_INTEGERS or (node.op_type == "Concat" and len(alike) == 1):
+        return
+    raise refuse(
+        node,
+        f"{node.op_type} computes with quantised integers",
+        hint="put it between DequantizeLinear and QuantizeLinear",
+    )
+
+
+_MOVE_INTEGERS = ("Flatten", "Identity", "MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+
 _HINTS = {
     "Softmax": "leave a final one to the reader of the output: --cut-output",
     "LogSoftmax": "leave a final one to the reader of the output: --cut-output",
@@ -136,7 +150,7 @@ _HINTS = {
 def _bind_input(context: Context, name: str, problems: list[Problem]) -> None:
     graph, builder = context.graph, context.builder
     shape, kind = graph.shape(name), graph.types.get(name)
-    if shape is None or (kind not in _FLOATS and kind not in _ACTIVATIONS):
+    if shape is None or (kind not in FLOAT_TYPES and kind not in ACTIVATION_TYPES):
         what = "its shape is not static" if shape is None else "its element type is not supported"
         problems.append(
             Problem(
@@ -151,8 +165,8 @@ def _bind_input(context: Context, name: str, problems: list[Problem]) -> None:
     builder.slots.append(InputSlot(name=name, shape=shape))
     operand = Operand(source=Source.INPUT, index=len(builder.slots) - 1, shape=shape)
     context.values[name] = RawInput(view=View.plain(operand))
-    if kind in _ACTIVATIONS:
-        lo, hi, shift = _ACTIVATIONS[kind]
+    if kind in ACTIVATION_TYPES:
+        lo, hi, shift = ACTIVATION_TYPES[kind]
         builder.slots[-1].spec = Input(
             name=name, shape=shape, lo=lo + shift, hi=hi + shift, scale=1.0, zero_point=shift
         )
@@ -193,120 +207,13 @@ def _bind_outputs(context: Context, problems: list[Problem]) -> tuple[Output, ..
             continue
         kind = context.graph.types.get(name)
         scale, zero_point = value.scale, value.zero_point
-        if kind in _ACTIVATIONS:  # the model's own output is integers: hand out those
-            scale, zero_point = 1.0, _ACTIVATIONS[kind][2]
+        if kind in ACTIVATION_TYPES:  # the model's own output is integers: hand out those
+            scale, zero_point = 1.0, ACTIVATION_TYPES[kind][2]
         found.append(
             Output(name=name, node=operand.index, shape=shape, scale=scale, zero_point=zero_point)
         )
     return tuple(found)
 
-
-# quantisation
-
-
-def _parameters(context: Context, node: GraphNode) -> tuple[FloatArray, FloatArray, int]:
-    """Scale and zero point arrays, and the element type of the quantised side."""
-    scale = context.const(node, node.inputs[1]).values
-    if not (np.isfinite(scale).all() and (scale > 0).all()):
-        raise refuse(node, "a scale that is not positive and finite", code="bad-scale")
-    name = node.input(2)
-    if not name:
-        kind = int(node.get("output_dtype", 0)) or _T.UINT8
-        if node.op_type == "DequantizeLinear":
-            kind = context.graph.types.get(node.inputs[0], _T.UINT8)
-        return scale, np.zeros(1), kind
-    zero_point = context.const(node, name).values
-    return scale, zero_point, int(context.graph.types[name])
-
-
-def _target(context: Context, node: GraphNode) -> Target:
-    scale, zero_point, kind = _parameters(context, node)
-    if scale.size != 1 or zero_point.size != 1:
-        raise refuse(node, "an activation with one scale per channel", hint="use one scale")
-    if kind not in _ACTIVATIONS:
-        name = _T.DataType.Name(kind)
-        raise refuse(node, f"an activation of type {name}", hint="use 8 or 16 bits")
-    lo, hi, shift = _ACTIVATIONS[kind]
-    return Target(
-        scale=float(scale.flat[0]),
-        zero_point=int(zero_point.flat[0]) + shift,
-        lo=lo + shift,
-        hi=hi + shift,
-    )
-
-
-def _quantize(context: Context, node: GraphNode) -> Value:
-    name = node.inputs[0]
-    value = context.value(node, name)
-    if isinstance(value, Const):
-        return _quantise_constant(context, node, value)
-    target = _target(context, node)
-    if isinstance(value, RawInput):
-        return _quantise_input(context, node, value, target)
-    if isinstance(value, Accumulator | Function):
-        return context.finish(value, target)
-    return requantised(context, context.quantised(node, name), target, name)
-
-
-def _quantise_input(
-    context: Context, node: GraphNode, value: RawInput, target: Target
-) -> Quantised:
-    slot = context.builder.slots[value.view.operand.index]
-    if slot.spec is None:
-        slot.spec = Input(
-            name=slot.name,
-            shape=slot.shape,
-            lo=target.lo,
-            hi=target.hi,
-            scale=target.scale,
-            zero_point=target.zero_point,
-        )
-    spec = slot.spec
-    found = Quantised(view=value.view, scale=spec.scale, zero_point=spec.zero_point)
-    return requantised(context, found, target, node.label)
-
-
-def _quantise_constant(context: Context, node: GraphNode, value: Const) -> Value:
-    scale, zero_point, _ = _parameters(context, node)
-    if scale.size != 1:
-        raise refuse(node, "a constant quantised inside the graph with one scale per channel")
-    lo, hi, _ = _ACTIVATIONS.get(_parameters(context, node)[2], (-128, 127, 0))
-    step, zero = float(scale.flat[0]), int(zero_point.flat[0])
-    integers = np.clip(np.rint(value.values / step) + zero, lo, hi).astype(np.int64) - zero
-    return Const(values=integers * step, integers=(integers, scale, -1))
-
-
-def _dequantize(context: Context, node: GraphNode) -> Value:
-    value = context.value(node, node.inputs[0])
-    if isinstance(value, Quantised):
-        return value
-    if isinstance(value, RawInput):
-        target = _target(context, node)
-        return Quantised(view=value.view, scale=target.scale, zero_point=target.zero_point)
-    if not isinstance(value, Const):
-        raise refuse(node, "DequantizeLinear of a tensor that is not quantised")
-    if value.integers is not None:
-        return value
-    scale, zero_point, _ = _parameters(context, node)
-    axis = int(node.get("axis", 1)) % max(value.values.ndim, 1)
-    if node.get("block_size", 0):
-        raise refuse(node, "blocked quantisation", hint="use one scale per tensor or channel")
-    shape = [1] * value.values.ndim
-    if scale.size > 1:
-        shape[axis] = scale.size
-    integers = value.values - (
-        zero_point.reshape(shape) if zero_point.size > 1 else float(zero_point.flat[0])
-    )
-    real = integers * (scale.reshape(shape) if scale.size > 1 else float(scale.flat[0]))
-    if not isfinite(float(np.abs(real).max(initial=0.0))):
-        raise refuse(node, "a constant that overflows")
-    return Const(values=real, integers=(integers.astype(np.int64), scale, axis))
-
-
-_QUANTISATION: dict[str, Handler] = {
-    "DequantizeLinear": _dequantize,
-    "QuantizeLinear": _quantize,
-}
 
 HANDLERS: dict[str, Handler] = {
     **ELEMENTWISE,

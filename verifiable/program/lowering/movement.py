@@ -8,8 +8,9 @@ import numpy as np
 
 from verifiable.program import operators as ops
 from verifiable.program.graph import GraphNode
-from verifiable.program.lowering.context import Context, Handler, refuse
-from verifiable.program.lowering.elementwise import identity
+from verifiable.program.lowering.context import SETTLED_BOUND, Context, Handler, refuse
+from verifiable.program.lowering.elementwise import requantised
+from verifiable.program.lowering.quantisation import FLOAT_TYPES, target_of
 from verifiable.program.lowering.values import (
     Const,
     Quantised,
@@ -20,7 +21,7 @@ from verifiable.program.lowering.values import (
 )
 from verifiable.program.program import width_of
 
-__all__ = ["MOVEMENT", "requantised"]
+__all__ = ["MOVEMENT"]
 
 
 def _identity(context: Context, node: GraphNode) -> Value:
@@ -31,7 +32,15 @@ def _reshape(context: Context, node: GraphNode) -> Value:
     shape = context.shape(node, node.outputs[0])
     value = context.value(node, node.inputs[0])
     if isinstance(value, Const):
-        return Const(values=value.values.reshape(shape))
+        integers = value.integers
+        if integers is not None and integers[1].size == 1:
+            integers = (integers[0].reshape(shape), integers[1], 0)
+        elif integers is not None:
+            context.notes.append(
+                f"{node.label} reshapes a weight with several scales: it is quantised again"
+            )
+            integers = None
+        return Const(values=value.values.reshape(shape), integers=integers)
     x = context.movable(node, node.inputs[0])
     return replace(x, view=x.view.reshaped(shape))
 
@@ -39,31 +48,27 @@ def _reshape(context: Context, node: GraphNode) -> Value:
 def _transpose(context: Context, node: GraphNode) -> Value:
     value = context.value(node, node.inputs[0])
     if isinstance(value, Const):
-        return Const(values=value.values.transpose(node.get("perm")))
+        axes = tuple(node.get("perm") or range(value.values.ndim - 1, -1, -1))
+        integers = value.integers
+        if integers is not None:
+            axis = axes.index(integers[2]) if integers[1].size > 1 else 0
+            integers = (integers[0].transpose(axes), integers[1], axis)
+        return Const(values=value.values.transpose(axes), integers=integers)
     x = context.movable(node, node.inputs[0])
     rank = len(x.view.shape)
     perm = tuple(node.get("perm") or range(rank - 1, -1, -1))
     return replace(x, view=x.view.transposed(context.builder, perm, node.label))
 
 
-def requantised(context: Context, x: Quantised, target: Target, name: str) -> Quantised:
-    """An activation in another quantisation: the same integers where nothing changes."""
-    lo, hi = context.builder.interval(x.view.operand)
-    same = (x.scale, x.zero_point) == (target.scale, target.zero_point)
-    if same and target.lo <= lo and hi <= target.hi:
-        return x
-    return identity(name, x).finish(context.builder, target)
-
-
 def _concat(context: Context, node: GraphNode) -> Value:
     parts = [context.quantised(node, name) for name in node.inputs]
     if len(parts) == 1:
         return parts[0]
-    target = _common_target(context, parts)
-    parts = [
-        requantised(context, part, target, name)
-        for part, name in zip(parts, node.inputs, strict=True)
-    ]
+    scale, zero_point = parts[0].scale, parts[0].zero_point
+    if any((part.scale, part.zero_point) != (scale, zero_point) for part in parts):
+        target = _common_target(context, node, parts)
+        scale, zero_point = target.scale, target.zero_point
+        parts = [requantised(context, part, target, f"{node.label}/rescale") for part in parts]
     axes = next(
         (
             part.view.axes
@@ -78,17 +83,29 @@ def _concat(context: Context, node: GraphNode) -> Value:
     view = View(operand=result, axes=axes, shape=())
     return Quantised(
         view=replace(view, shape=view.transposed_shape),
-        scale=target.scale,
-        zero_point=target.zero_point,
+        scale=scale,
+        zero_point=zero_point,
     )
 
 
-def _common_target(context: Context, parts: list[Quantised]) -> Target:
-    """The quantisation of the coarsest part, wide enough for all of them."""
-    coarsest = max(parts, key=lambda part: part.scale)
-    bits = 8 * max(width_of(*context.builder.interval(part.view.operand)) for part in parts)
-    bound = 1 << (bits - 1)
-    return Target(scale=coarsest.scale, zero_point=coarsest.zero_point, lo=-bound, hi=bound - 1)
+def _common_target(context: Context, node: GraphNode, parts: list[Quantised]) -> Target:
+    """The quantisation that the reader of a Concat asks for, or one that holds all parts."""
+    name = node.outputs[0]
+    reader = context.graph.only_consumer(name)
+    if reader is not None and reader.op_type == "QuantizeLinear":
+        return target_of(context, reader)
+    ends = []
+    for part in parts:
+        for q in context.builder.interval(part.view.operand):
+            ends.append((q - part.zero_point) * part.scale)
+    bound = max(abs(end) for end in ends) or 1.0
+    context.notes.append(
+        f"{name} joins tensors of different scales and has none of its own: 16 bits for "
+        f"+-{bound:.6g}"
+    )
+    return Target(
+        scale=bound / SETTLED_BOUND, zero_point=0, lo=-SETTLED_BOUND - 1, hi=SETTLED_BOUND
+    )
 
 
 def _pad(context: Context, node: GraphNode) -> Value:
@@ -127,7 +144,15 @@ def _pad(context: Context, node: GraphNode) -> Value:
     return replace(x, view=view.like(result))
 
 
+def _cast(context: Context, node: GraphNode) -> Value:
+    kinds = (context.graph.types.get(node.inputs[0]), int(node.get("to", 0)))
+    if not all(kind in FLOAT_TYPES for kind in kinds):
+        raise refuse(node, "Cast to or from integers", hint="quantise with QuantizeLinear")
+    return context.value(node, node.inputs[0])
+
+
 MOVEMENT: dict[str, Handler] = {
+    "Cast": _cast,
     "Concat": _concat,
     "Dropout": _identity,
     "Flatten": _reshape,

@@ -115,8 +115,13 @@ def function_bound(builder: Builder, value: Function) -> float:
 
 
 def _samples(builder: Builder, operand: Operand, x: Quantised) -> tuple[int, FloatArray]:
-    """The lowest integer of the operand's type, and the real value of each integer (1, size)."""
-    bits = 8 * width_of(*builder.interval(operand))
+    """The lowest integer of the operand's type, and the real value of each integer (1, size).
+
+    Integers that the operand cannot reach stand for the nearest one that it can: a function need
+    not be defined there.
+    """
+    lo, hi = builder.interval(operand)
+    bits = 8 * width_of(lo, hi)
     if bits > MAX_TABLE_BITS:
         raise UnsupportedModel(
             [
@@ -129,7 +134,7 @@ def _samples(builder: Builder, operand: Operand, x: Quantised) -> tuple[int, Flo
             ]
         )
     x_min = -(1 << (bits - 1))
-    integers = np.arange(x_min, -x_min, dtype=np.float64)[np.newaxis, :]
+    integers = np.clip(np.arange(x_min, -x_min, dtype=np.float64), lo, hi)[np.newaxis, :]
     return x_min, (integers - x.zero_point) * x.scale
 
 

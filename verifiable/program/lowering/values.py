@@ -14,10 +14,11 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
+from verifiable.errors import Problem, UnsupportedModel
 from verifiable.program import operators as ops
 from verifiable.program.lowering.builder import Builder
-from verifiable.program.multiplier import multipliers_for
-from verifiable.program.program import IntArray, Operand
+from verifiable.program.multiplier import Multiplier, multipliers_for
+from verifiable.program.program import IntArray, Operand, width_of
 
 __all__ = [
     "NHWC_AXES",
@@ -244,7 +245,7 @@ class Linear(Accumulator):
         bounded = target.clipped(self.clip)
         ratios = (self.scale / target.scale).ravel()
         needed = (target.hi - target.lo).bit_length()
-        chosen = multipliers_for([float(r) for r in ratios], needed_bits=needed)
+        chosen = _multipliers(self.name, [float(r) for r in ratios], needed)
         multiplier = np.array(chosen.values, dtype=np.int64).reshape(self.scale.shape)
         if (multiplier == multiplier.flat[0]).all():
             multiplier = multiplier.ravel()[:1]
@@ -258,7 +259,8 @@ class Linear(Accumulator):
         """Emit the exact accumulator itself, if one scale serves all channels and nothing clips."""
         if self.scale.size != 1 or self.clip != NO_CLIP:
             return None
-        bound = 1 << 31
+        reach = self._acc_bound(builder)
+        bound = 1 << (8 * max(width_of(-reach, reach), 4) - 1)
         step = ops.Requantisation(lo=-bound, hi=bound - 1)
         view = self._emit(builder, step, np.ones(1, dtype=np.int64))
         return Quantised(view=view, scale=float(self.scale.flat[0]), zero_point=0)
@@ -304,9 +306,7 @@ class Sum(Accumulator):
         """Emit the node: both sides rescaled to `target` with one shift."""
         bounded = target.clipped(self.clip)
         needed = (target.hi - target.lo).bit_length()
-        chosen = multipliers_for(
-            [scale / target.scale for scale in self.scales], needed_bits=needed
-        )
+        chosen = _multipliers(self.name, [scale / target.scale for scale in self.scales], needed)
         ma, mb = (sign * value for sign, value in zip(self.signs, chosen.values, strict=True))
         op = ops.Add(
             a_multiplier=ma,
@@ -329,6 +329,22 @@ class Sum(Accumulator):
             lo, hi = builder.interval(operand)
             total += max(abs(lo - zero), abs(hi - zero)) * scale
         return _clip_bound(total, self.clip)
+
+
+def _multipliers(name: str, ratios: list[float], needed_bits: int) -> Multiplier:
+    try:
+        return multipliers_for(ratios, needed_bits=needed_bits)
+    except ValueError as cause:
+        raise UnsupportedModel(
+            [
+                Problem(
+                    code="scale-ratio",
+                    node=name,
+                    what=str(cause),
+                    hint="the scales of the operand and of the result lie too far apart",
+                )
+            ]
+        ) from cause
 
 
 def _clip_bound(bound: float, clip: tuple[float, float]) -> float:
