@@ -23,7 +23,7 @@ from verifiable.program.lowering.lower import lower, try_lower
 from verifiable.program.normalise import normalise
 from verifiable.program.program import Program
 from verifiable.program.quantise import QuantiseOptions, quantise
-from verifiable.program.scales import complete_inputs, extract_scales, insert_scales
+from verifiable.program.scales import extract_scales, insert_scales, scale_of
 
 STEPS = 2
 CLIPS_OF_INPUT = ("relu", "clip", "identity_dropout")
@@ -212,7 +212,7 @@ def test_quantised_graph_keeps_its_meaning(case: Case, activation: str, per_chan
     rows = f32(rng.normal(size=(ROWS, *case.shape)))
     options = QuantiseOptions(activation=activation, per_channel=per_channel)  # type: ignore[arg-type]
     quantised = quantise(plain, {"x": rows}, options)
-    scales = complete_inputs(extract_scales(quantised), {"x": rows}, activation)
+    scales = {"x": scale_of(rows, activation), **extract_scales(quantised)}
     inserted = insert_scales(plain, scales)
     ours = lower(inserted, WeightRule(per_channel=per_channel))  # float weights, scales inserted
     if case.name in CLIPS_OF_INPUT:  # onnxruntime leaves those in floats
@@ -231,7 +231,7 @@ def test_16_bit_activations(case: Case) -> None:
     plain = normalise(build(case, rng)).model
     rows = f32(rng.normal(size=(3, *case.shape)))
     quantised = quantise(plain, {"x": rows}, QuantiseOptions(activation="int16"))
-    scales = complete_inputs(extract_scales(quantised), {"x": rows}, "int16")
+    scales = {"x": scale_of(rows, "int16"), **extract_scales(quantised)}
     program = lower(insert_scales(plain, scales)).program
     expected = run_float(quantised, {"x": rows})
     for index, row in enumerate(rows):
@@ -264,7 +264,7 @@ def test_more_functions_become_tables(op: str, function: object, attributes: dic
     case = Case(op, (1, 40), one(op, ["x"], **attributes))
     rows = f32(rng.uniform(-2, 2, size=(4, 1, 40)))
     plain = normalise(build(case, rng)).model
-    scales = complete_inputs(extract_scales(quantise(plain, {"x": rows})), {"x": rows}, "int8")
+    scales = {"x": scale_of(rows, "int8"), **extract_scales(quantise(plain, {"x": rows}))}
     program = lower(insert_scales(plain, scales)).program
     for row in rows:
         found = program_outputs(program, row)["y"]

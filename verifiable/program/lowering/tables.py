@@ -84,7 +84,8 @@ def emit_table(builder: Builder, value: Function, target: Target) -> Quantised:
     x, name = value.x, value.name
     operand, axes, shape = _rows_last(builder, x.view, value.rows, name)
     x_min, real = _samples(builder, operand, x)
-    sampled = np.broadcast_to(value.apply(real), (value.rows, real.shape[1]))
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        sampled = np.broadcast_to(value.apply(real), (value.rows, real.shape[1]))
     if not np.isfinite(sampled).all():
         raise UnsupportedModel(
             [
@@ -110,7 +111,8 @@ def emit_table(builder: Builder, value: Function, target: Target) -> Quantised:
 def function_bound(builder: Builder, value: Function) -> float:
     """The largest magnitude of a function over its operand's range."""
     _, real = _samples(builder, value.x.view.operand, value.x)
-    finite = np.abs(value.apply(real))
+    with np.errstate(all="ignore"):
+        finite = np.abs(value.apply(real))
     return float(max(np.max(finite[np.isfinite(finite)], initial=0.0), 1e-30))
 
 
