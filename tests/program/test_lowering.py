@@ -244,7 +244,18 @@ def test_every_handler_is_exercised() -> None:
     from verifiable.program.lowering.lower import HANDLERS
 
     covered = {node[0] for case in CASES for node in case.nodes}
-    elementwise = {"Abs", "Cast", "Elu", "Exp", "Mish", "Pow", "Softplus", "Softsign"}
+    elementwise = {
+        "Abs",
+        "Cast",
+        "Elu",
+        "Exp",
+        "Mish",
+        "Neg",
+        "Pow",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+    }
     assert set(HANDLERS) - covered - elementwise == set()
 
 
@@ -254,6 +265,7 @@ def test_every_handler_is_exercised() -> None:
         ("Abs", np.abs, {}),
         ("Elu", lambda x: np.where(x < 0, 0.7 * np.expm1(x), x), {"alpha": 0.7}),
         ("Exp", np.exp, {}),
+        ("Neg", np.negative, {}),
         ("Mish", lambda x: x * np.tanh(np.log1p(np.exp(x))), {}),
         ("Softplus", lambda x: np.log1p(np.exp(x)), {}),
         ("Softsign", lambda x: x / (1 + np.abs(x)), {}),

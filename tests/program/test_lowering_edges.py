@@ -316,6 +316,10 @@ def test_functions_need_not_be_defined_where_their_operand_never_is() -> None:
     check(build(nodes, IMAGE, {"k": f32(0.5)}), limit=0.05)
 
 
+def test_the_root_of_what_is_never_negative() -> None:
+    check(build([("Relu", ["x"], ["r"], {}), ("Sqrt", ["r"], ["y"], {})], IMAGE), limit=0.05)
+
+
 def test_a_table_that_is_undefined_within_reach_is_refused() -> None:
     constants = {"k": f32(-1.0), "s": SCALE, "z": np.array(0, dtype=np.int8)}
     nodes: list[Node] = [

@@ -56,9 +56,11 @@ UNARY: dict[str, Callable[[FloatArray], FloatArray]] = {
     "Gelu": _gelu,
     "GeluTanh": _gelu_tanh,
     "Mish": lambda x: x * np.tanh(_softplus(x)),
+    "Neg": np.negative,
     "Sigmoid": _sigmoid,
     "Softplus": _softplus,
     "Softsign": lambda x: x / (1.0 + np.abs(x)),
+    "Sqrt": np.sqrt,
     "Tanh": np.tanh,
 }
 """Functions without parameters, by ONNX operator."""
