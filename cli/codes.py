@@ -29,6 +29,11 @@ _GENERAL = {
     "time-limit": "A phase ran longer than the time limit that was given.",
     "undecided": "The verifier lacks something (a key, the program, an input) to decide either "
     "way. The failed check says what.",
+    "broken-backend": "Another package brings this backend, and it cannot be loaded. Repair, "
+    "update or remove that package.",
+    "stdout-closed": "The command's standard output is closed: there is no place for a result.",
+    "system-error": "The operating system refused something; the message says what and where.",
+    "usage-error": "The command line does not fit the command; `--help` shows what does.",
     "unknown-backend": "No backend of this name is installed.",
     "unknown-option": "The backend has no such option, or the option no such value.",
     "unknown-visibility": "Visibility is `public` or `hashed`.",
@@ -42,6 +47,10 @@ _FILES = {
     "file-too-large": "The file, or what it unpacks to, is larger than its format allows here.",
     "unreadable-file": "The file does not exist or cannot be opened. Check the path and the "
     "permissions.",
+    "not-a-cache": "The folder to clear has no marker file, so nothing in it is removed. Name the "
+    "folder that keys were cached in.",
+    "unsafe-cache": "Others may write to the cache folder, and could put false keys there that a "
+    "verifier would believe. Name a folder of your own by --cache-dir or VERIFIABLE_CACHE_DIR.",
     "unwritable-cache": "The cache folder cannot be written to. Free some space, or name another "
     "folder by --cache-dir or VERIFIABLE_CACHE_DIR.",
     "unwritable-file": "The output cannot be written. Check that its folder exists, is writable "
@@ -92,6 +101,8 @@ _MODELS = {
     "unsupported-model": "The model is well formed, but cannot be compiled or proven. All reasons "
     "are listed; `verifiable inspect` shows them operator by operator.",
     "not-onnx": "The file is not ONNX, or is damaged.",
+    "already-a-program": "The file is a compiled program, where a model is expected. Programs can "
+    "be run, proven and estimated.",
     "not-a-program": "The file is an ONNX model, but not a compiled program. Make one with "
     "`verifiable compile`.",
     "not-canonical": "The program file holds something that no program needs. Compile again.",

@@ -29,7 +29,7 @@ LAYERS = {
     "base": set(),
 }
 API_MODULES = {"api", "proving", "sources", "survey", "verification"}
-BASE_MODULES = {"cache", "errors", "files", "progress"}
+BASE_MODULES = {"cache", "errors", "files", "progress", "scratch"}
 # `verifiable.export` stands alone: it turns torch modules into ONNX and uses errors and files only
 ALONE = {"export": {"base"}}
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,7 @@ from typing import Any
 from verifiable.backends.base import Options
 from verifiable.backends.ezkl.child import Ending, run_child
 from verifiable.backends.ezkl.format import EZKL_VERSION
-from verifiable.cache import WORK_PREFIX
+from verifiable.cache import CACHE_DIR_VARIABLE
 from verifiable.errors import (
     MissingDependency,
     ProvingError,
@@ -24,33 +21,9 @@ from verifiable.errors import (
 )
 from verifiable.progress import ProgressEvent
 
-__all__ = ["Phases", "missing_ezkl", "working_folder"]
+__all__ = ["Phases", "missing_ezkl"]
 
 _REPORT_EVERY_S = 0.5
-
-
-@contextmanager
-def working_folder(cache_dir: Path) -> Iterator[Path]:
-    """An empty folder on the cache's disk, removed afterwards whatever happens.
-
-    Raises:
-        ResourceLimit: the cache folder cannot be written to.
-    """
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=cache_dir, prefix=WORK_PREFIX))
-    except OSError as cause:
-        raise ResourceLimit(
-            "cannot make a working folder",
-            where=str(cache_dir),
-            why=cause.strerror or type(cause).__name__,
-            hint="name another cache folder",
-            code="unwritable-cache",
-        ) from cause
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def missing_ezkl(why: str) -> MissingDependency:
@@ -79,7 +52,8 @@ class Phases:
 
         Raises:
             SetupError, ProvingError: (the class given) ezkl failed or panicked.
-            ResourceLimit: the time limit passed, or the child was killed.
+            ResourceLimit: the time limit passed, the child was killed, or a file could not be
+                written.
             MissingDependency, Cancelled.
         """
         began = time.monotonic()
@@ -135,6 +109,14 @@ class Phases:
                 why=ending.message,
                 hint="raise the time limit, or prove a smaller model",
                 code="time-limit",
+            )
+        if ending.status == "storage":
+            return ResourceLimit(
+                "files could not be written or read",
+                where=f"{where}, {self.folder}",
+                why=ending.message,
+                hint=f"free some space, or name another folder in {CACHE_DIR_VARIABLE}",
+                code="unwritable-cache",
             )
         if ending.status == "killed":
             return ResourceLimit(

@@ -9,9 +9,10 @@ from verifiable.backends.base import Evidence, Options, Setup
 from verifiable.backends.ezkl.format import EzklKey, Payload
 from verifiable.backends.ezkl.instances import context_limbs, felt, shown_outputs
 from verifiable.backends.ezkl.keys import Material, load_material
-from verifiable.backends.ezkl.phases import Phases, working_folder
+from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
 from verifiable.backends.ezkl.verify import judge_payload
+from verifiable.cache import Cache
 from verifiable.errors import ProvingError, SetupError
 from verifiable.program.execute import Trace
 from verifiable.program.program import IntArray, Program
@@ -46,7 +47,7 @@ def prove_trace(
         )
     inputs = trace.inputs
     outputs = [trace.outputs[spec.name] for spec in program.outputs]
-    with working_folder(options.cache_dir) as folder:
+    with Cache(options.cache_dir).work_folder() as folder:
         phases = Phases(folder=folder, options=options, error=ProvingError)
         _witness(phases, material, inputs, outputs, statement.context)
         payload = _prove(phases, material, srs, outputs)

@@ -9,8 +9,9 @@ import numpy as np
 from verifiable.backends.base import Options
 from verifiable.backends.ezkl.instances import CONTEXT_LIMBS
 from verifiable.backends.ezkl.keys import graph_bytes, supported_circuit
-from verifiable.backends.ezkl.phases import Phases, working_folder
+from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.settings import plan_circuit
+from verifiable.cache import Cache
 from verifiable.errors import ProvingError
 from verifiable.program.program import IntArray, Program
 
@@ -30,7 +31,7 @@ def simulate(
     """
     circuit = supported_circuit(program)
     limbs = [0] * CONTEXT_LIMBS
-    with working_folder(options.cache_dir) as folder:
+    with Cache(options.cache_dir).work_folder() as folder:
         (folder / "graph.onnx").write_bytes(graph_bytes(circuit))
         phases = Phases(folder=folder, options=options, error=ProvingError)
         found = phases.run(
