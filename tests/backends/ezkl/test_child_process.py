@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ import pytest
 from verifiable.backends.base import Options
 from verifiable.backends.ezkl import child
 from verifiable.backends.ezkl.child import run_child
-from verifiable.backends.ezkl.phases import Phases, working_folder
+from verifiable.backends.ezkl.format import EZKL_VERSION
+from verifiable.backends.ezkl.phases import Phases
 from verifiable.errors import (
     Cancelled,
     MissingDependency,
@@ -42,6 +44,9 @@ def verify(proof, settings, vk, srs):
     if kind == "slow": time.sleep(1.5)
     if kind == "home": assert os.environ["HOME"] == os.getcwd()
     if kind == "none": return None
+    if kind == "full": raise RuntimeError("[io] failed: No space left on device (os error 28)")
+    if kind == "full for python": open("/dev/full", "w").write("x" * 9999)
+    if kind == "no result": os.mkdir("result.part")
     return True
 """
 
@@ -185,15 +190,110 @@ def test_home_is_set_for_ezkl(
     assert run_child(job(fake, "home"), fake, limit_s=60).status == "ok"
 
 
-def test_working_folders_are_removed_after_failures(tmp_path: Path) -> None:
-    def fail_inside() -> None:
-        with working_folder(tmp_path) as folder:
-            (folder / "half.bin").write_bytes(b"x")
-            raise KeyboardInterrupt
+# -- what the disk refuses -----------------------------------------------------------------------
 
-    with pytest.raises(KeyboardInterrupt):
-        fail_inside()
-    assert list(tmp_path.iterdir()) == []
+
+@pytest.mark.parametrize("kind", ["full", "full for python", "no result"])
+def test_a_full_disk_is_not_taken_for_another_fault(kind: str, fake: Path) -> None:
+    if kind == "full for python" and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(ResourceLimit) as caught:
+        phases(fake).run("keys", "deriving", job(fake, kind))
+    assert caught.value.code == "unwritable-cache"
+    assert "ezkl, phase keys" in caught.value.where
+    assert "memory" not in str(caught.value)
+    if kind != "no result":
+        assert "No space left" in caught.value.why
+
+
+def test_a_folder_that_vanished_is_a_typed_error(fake: Path) -> None:
+    described = job(fake, "fine")
+    with pytest.raises(ResourceLimit) as caught:
+        phases(fake / "absent").run("keys", "deriving", described)
+    assert caught.value.code == "unwritable-cache"
+
+
+# -- the end of the parent -----------------------------------------------------------------------
+
+PARENT = """
+import sys
+from pathlib import Path
+from verifiable.backends.ezkl import child
+genuine = child._environment()
+child._environment = lambda: {**genuine, "PYTHONPATH": sys.argv[2]}
+child.run_child(eval(sys.argv[3]), Path(sys.argv[1]), limit_s=None, tick=lambda peak: print(peak))
+"""
+
+
+def _ended(pid: int, within_s: float) -> bool:
+    """Whether a process that is nobody's child here ends in time; a zombie has ended."""
+    for _ in range(int(within_s / 0.05)):
+        try:
+            status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if status == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("way", ["system", "watch"])
+def test_the_child_does_not_outlive_its_parent(
+    way: str, ending: signal.Signals, fake: Path, tmp_path: Path
+) -> None:
+    path = child._environment()["PYTHONPATH"]
+    if way == "watch":  # as on systems that cannot tie a process to its parent
+        (tmp_path / "library" / "ctypes.py").write_text(
+            "class CDLL:\n    def __init__(self, name): self.prctl = lambda *words: 0\n"
+        )
+    command = [sys.executable, "-c", PARENT, str(fake), path, repr(job(fake, "sleep"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        for _ in range(200):
+            children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+            if children and (fake / "proof.json").exists():
+                break
+            time.sleep(0.05)
+        (pid,) = map(int, children)
+        assert not _ended(pid, 0.3)
+        parent.send_signal(ending)
+        parent.wait()
+        assert _ended(pid, 10)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_ctrl_c_reaches_the_caller_and_ends_the_child(fake: Path) -> None:
+    path = child._environment()["PYTHONPATH"]
+    # A shell starts work in the background with the signal ignored, and children inherit that.
+    script = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n{PARENT}"
+    command = [sys.executable, "-c", script, str(fake), path, repr(job(fake, "sleep"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        while not (fake / "proof.json").exists():
+            time.sleep(0.05)
+        parent.send_signal(signal.SIGINT)
+        _, words = parent.communicate(timeout=10)
+    assert parent.returncode == -signal.SIGINT
+    assert words.splitlines()[-1] == b"KeyboardInterrupt"
+
+
+# -- the installed version -----------------------------------------------------------------------
+
+
+def test_another_version_of_ezkl_is_not_used(fake: Path, tmp_path: Path) -> None:
+    (tmp_path / "library" / "ezkl.py").write_text("raise RuntimeError('imported')")
+    about = tmp_path / "library" / "ezkl-22.0.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ezkl\nVersion: 22.0.0\n")
+    with pytest.raises(MissingDependency) as caught:
+        phases(fake).run("prove", "proving", job(fake, "fine"))
+    assert EZKL_VERSION in caught.value.what
+    assert caught.value.why == "ezkl 22.0.0 is installed"
+    assert "verifiable[ezkl]" in caught.value.hint
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ezkl\nVersion: {EZKL_VERSION}\n")
+    (tmp_path / "library" / "ezkl.py").write_text(FAKE_EZKL)
+    assert run_child(job(fake, "fine"), fake, limit_s=60).status == "ok"
 
 
 def test_importing_the_verifier_does_not_import_ezkl_or_the_prover() -> None:

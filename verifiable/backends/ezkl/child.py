@@ -5,22 +5,45 @@ The verifier uses this module too: it holds no clock; waiting is counted in tick
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import verifiable
+from verifiable.backends.ezkl.format import EZKL_VERSION
 
 __all__ = ["TICK_S", "Ending", "run_child"]
 
 TICK_S = 0.2
 
 _STDERR_TAIL_BYTES = 4000
+
+_NO_RESULT_STATUS = 74
+"""The worker's exit status where it could not write its result."""
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How ezkl (Rust) and the worker tell which error of the system they met."""
+
+_STORAGE_ERRORS = frozenset(
+    {
+        errno.EFBIG,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENAMETOOLONG,
+        errno.ENFILE,
+        errno.ENOENT,
+        errno.ENOSPC,
+        errno.EROFS,
+        getattr(errno, "EDQUOT", errno.ENOSPC),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +52,8 @@ class Ending:
 
     Attributes:
         status: `ok`; `error` (ezkl raised); `panic` (ezkl's native code panicked); `missing`
-            (ezkl is not installed); `killed` (by a signal, most often for memory); `timeout`.
+            (ezkl is not installed, or another version); `killed` (by a signal, most often for
+            memory); `storage` (files could not be written or read); `timeout`.
         value: what the job returned, if `ok`.
         message: ezkl's words otherwise, with the end of what it wrote to stderr.
         peak_rss_bytes: largest resident memory that was seen; 0 where the system does not say.
@@ -56,18 +80,18 @@ def run_child(
         tick: called about every `TICK_S` seconds with the memory seen so far in bytes; whatever
             it raises kills the child and goes on to the caller.
     """
-    (folder / "job.json").write_text(json.dumps(dict(job)), encoding="utf-8")
-    (folder / "result.json").unlink(missing_ok=True)
-    with open(folder / "stderr.txt", "wb") as stderr:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "verifiable.backends.ezkl.worker"],
-            cwd=folder,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,  # a Ctrl-C reaches the parent, which ends the child itself
-        )
+    try:
+        whole = {**job, "ezkl_version": EZKL_VERSION, "parent": os.getpid()}
+        (folder / "job.json").write_text(json.dumps(whole), encoding="utf-8")
+        (folder / "result.json").unlink(missing_ok=True)
+        stderr = open(folder / "stderr.txt", "wb")  # noqa: SIM115 - closed below
+    except OSError as cause:
+        return Ending(status="storage", message=cause.strerror or str(cause))
+    with stderr:
+        try:
+            child = _start(folder, stderr)
+        except OSError as cause:
+            return Ending(status="killed", message=f"not started: {cause.strerror or cause}")
         peak = 0
         ticks = 0
         try:
@@ -90,7 +114,21 @@ def run_child(
             if child.poll() is None:
                 child.kill()
             child.wait()
+            if child.stdin is not None:
+                child.stdin.close()
     return _ending(folder, child.returncode, peak)
+
+
+def _start(folder: Path, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "verifiable.backends.ezkl.worker"],
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.PIPE,  # never written to; its end tells the child that this process died
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,  # a Ctrl-C reaches the parent, which ends the child itself
+    )
 
 
 def _environment() -> dict[str, str]:
@@ -118,6 +156,8 @@ def _ending(folder: Path, returncode: int, peak: int) -> Ending:
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        if returncode == _NO_RESULT_STATUS:
+            return Ending(status="storage", message=words or "the result could not be written")
         # No result: the process died inside native code. Rust aborts when it cannot allocate.
         reason = f"exit status {returncode}" if returncode >= 0 else f"signal {-returncode}"
         return Ending(status="killed", message=f"{reason}. {words}".strip(), peak_rss_bytes=peak)
@@ -128,6 +168,10 @@ def _ending(folder: Path, returncode: int, peak: int) -> Ending:
     if result["panic"]:
         status = "panic"
     message = f"{result['message']} {words}".strip()
+    refused = [int(match[1]) for match in _OS_ERROR.finditer(message)]
+    refused = [number for number in refused if number in _STORAGE_ERRORS]
+    if refused and status != "missing":
+        status, message = "storage", f"{os.strerror(refused[0])}: {message}"
     return Ending(status=status, message=message, peak_rss_bytes=peak)
 
 

@@ -4,6 +4,9 @@ ezkl is native code that prints to stdout, panics with exceptions outside `Excep
 and can take all memory. So no other process imports it. The parent (`child.py`) writes `job.json`
 into an empty folder and starts `python -m verifiable.backends.ezkl.worker` there; this writes
 `result.json`: `{"value": ...}` or `{"error": type, "message": text, "panic": bool}`.
+
+If the parent dies, nobody is left to end this process, so it ends itself: at once where the system
+can do that (Linux), else when its standard input closes, as soon as ezkl lets other threads run.
 """
 
 from __future__ import annotations
@@ -12,11 +15,16 @@ import asyncio
 import inspect
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+_NO_RESULT_STATUS = 74
+_PR_SET_PDEATHSIG = 1
 _MODULUS = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
 
 
@@ -147,28 +155,66 @@ def _peak_rss_bytes() -> int:
     return 0
 
 
+def _end_with_parent(parent: int) -> None:
+    """See to it that this process does not outlive its parent."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform != "win32" and os.getppid() != parent:  # it died before that was asked for
+        os._exit(1)
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _import_ezkl(needed: str) -> Any:
+    """The ezkl library, if it is the one version that this package speaks of.
+
+    Raises:
+        ImportError: it is not installed, or another version is.
+    """
+    found = version("ezkl")  # PackageNotFoundError is an ImportError
+    if found != needed:
+        raise ImportError(f"ezkl {found} is installed")
+    import ezkl
+
+    return ezkl
+
+
+def _run(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a job, whatever comes out of it."""
+    try:
+        return {"value": _JOBS[job["job"]](_import_ezkl(job["ezkl_version"]), job)}
+    except ImportError as error:
+        return {"error": "ImportError", "message": str(error), "panic": False}
+    except BaseException as error:  # pyo3 panics derive from BaseException
+        number = getattr(error, "errno", None)
+        return {
+            "error": type(error).__name__,
+            "message": f"{error} (os error {number})" if number else str(error),
+            "panic": not isinstance(error, Exception),
+        }
+
+
 def main() -> int:
     """Do the job described in `job.json` of the current folder."""
     os.dup2(2, 1)  # whatever ezkl prints becomes talk, never a result
     # Set before ezkl is loaded: it panics without HOME, and keeps files of its own below it.
     os.environ["HOME"] = os.getcwd()
     job = json.loads(Path("job.json").read_text(encoding="utf-8"))
-    result: dict[str, Any]
+    _end_with_parent(job["parent"])
+    result = {**_run(job), "peak_rss_bytes": _peak_rss_bytes()}
     try:
-        import ezkl
-
-        result = {"value": _JOBS[job["job"]](ezkl, job)}
-    except ImportError as error:
-        result = {"error": "ImportError", "message": str(error), "panic": False}
-    except BaseException as error:  # pyo3 panics derive from BaseException
-        result = {
-            "error": type(error).__name__,
-            "message": str(error),
-            "panic": not isinstance(error, Exception),
-        }
-    result["peak_rss_bytes"] = _peak_rss_bytes()
-    Path("result.part").write_text(json.dumps(result), encoding="utf-8")
-    os.replace("result.part", "result.json")
+        Path("result.part").write_text(json.dumps(result), encoding="utf-8")
+        os.replace("result.part", "result.json")
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return _NO_RESULT_STATUS
     return 0
 
 
