@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +20,7 @@ from verifiable.backends.ezkl import keys as keys_module
 from verifiable.backends.ezkl import prove as prove_module
 from verifiable.backends.ezkl.backend import EzklBackend
 from verifiable.backends.ezkl.format import Payload
+from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.settings import canonical_settings
 from verifiable.backends.ezkl.simulate import simulate
 from verifiable.cache import Cache
@@ -101,7 +105,131 @@ def test_keys_are_cached_by_content(ezkl_cache: Path, proven: Proven) -> None:
     again = EzklBackend().setup(proven.program, options(ezkl_cache))
     assert again.cached
     assert again.key == proven.key
+    assert again.key.from_cache
     assert again.folder == proven.setup.folder
+
+
+# -- what lies in the cache is not believed because it lies there --------------------------------
+
+
+def manifest_written_again(folder: Path) -> None:
+    """Let the manifest of an entry fit its place and its files, as who writes there can."""
+    path = folder / "manifest.json"
+    path.unlink()
+    listed = {
+        item.name: {
+            "bytes": item.stat().st_size,
+            "sha256": hashlib.sha256(item.read_bytes()).hexdigest(),
+        }
+        for item in folder.iterdir()
+    }
+    about = {"kind": "ezkl-keys", "key": folder.name, "files": listed}
+    path.write_text(json.dumps({"format": "verifiable-cache-entry/1", **about}))
+
+
+def place_whole_entry(entry: Path, other: Path) -> None:
+    shutil.copytree(other, entry, dirs_exist_ok=True)
+
+
+def place_entry_with_its_manifest(entry: Path, other: Path) -> None:
+    shutil.copytree(other, entry, dirs_exist_ok=True)
+    manifest_written_again(entry)
+
+
+def place_vk(entry: Path, other: Path) -> None:
+    shutil.copyfile(other / "vk.key", entry / "vk.key")
+    manifest_written_again(entry)
+
+
+def change_settings(entry: Path, other: Path) -> None:
+    settings = (entry / "settings.json").read_bytes()
+    (entry / "settings.json").write_bytes(settings.replace(b'"timestamp":0', b'"timestamp":1'))
+    manifest_written_again(entry)
+
+
+def name_another_string(entry: Path, other: Path) -> None:
+    about = json.loads((entry / "key.json").read_text())
+    about["key"]["s_g2"] = "00" * 128
+    (entry / "key.json").write_text(json.dumps(about))
+    manifest_written_again(entry)
+
+
+def leave_no_sense(entry: Path, other: Path) -> None:
+    (entry / "key.json").write_text('{"key": [1]}')
+    manifest_written_again(entry)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        place_whole_entry,
+        place_entry_with_its_manifest,
+        place_vk,
+        change_settings,
+        name_another_string,
+        leave_no_sense,
+    ],
+)
+def test_a_poisoned_entry_is_derived_again(
+    poison: Callable[[Path, Path], None],
+    ezkl_cache: Path,
+    proven: Proven,
+    other_program: Proven,
+    tmp_path: Path,
+) -> None:
+    cache = tmp_path / "cache"
+    for entry in Cache(ezkl_cache).entries():
+        if entry.kind == "ezkl-srs" or entry.folder == proven.setup.folder:
+            shutil.copytree(entry.folder, cache / entry.kind / entry.key)
+    entry = cache / "ezkl-keys" / proven.setup.folder.name
+    assert EzklBackend().setup(proven.program, options(cache)).cached  # the control
+    poison(entry, other_program.setup.folder)
+    setup = EzklBackend().setup(proven.program, options(cache))
+    assert setup.key == proven.key
+    assert not setup.cached
+    assert not setup.key.from_cache
+    assert EzklBackend().setup(proven.program, options(cache)).cached
+
+
+def test_proving_refuses_a_poisoned_folder(
+    ezkl_cache: Path, proven: Proven, other_program: Proven, tmp_path: Path
+) -> None:
+    folder = tmp_path / proven.setup.folder.name
+    shutil.copytree(other_program.setup.folder, folder)
+    setup = replace(proven.setup, folder=folder)
+    with pytest.raises(SetupError) as caught:
+        EzklBackend().prove(
+            proven.program, proven.trace, proven.statement, setup, options(ezkl_cache)
+        )
+    assert caught.value.code == "keys-unavailable"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_a_cache_that_everybody_may_write_to_gives_no_key(proven: Proven, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(SetupError) as caught:
+        EzklBackend().setup(proven.program, options(tmp_path))
+    assert caught.value.code == "unsafe-cache"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_fills_while_keys_are_derived_is_a_typed_error(
+    ezkl_cache: Path, proven: Proven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = keys_module.Phases.run
+
+    def run(self: Phases, phase: str, *words: object, **more: object) -> object:
+        if phase == "settings":
+            (self.folder / "settings.json").symlink_to("/dev/full")
+        return genuine(self, phase, *words, **more)
+
+    monkeypatch.setattr(keys_module.Phases, "run", run)
+    before = cached_keys(ezkl_cache)
+    with pytest.raises(ResourceLimit) as caught:
+        EzklBackend().setup(changed(tiny_program(), hi=44), options(ezkl_cache))
+    assert caught.value.code == "unwritable-cache"
+    assert "No space left" in caught.value.why
+    assert cached_keys(ezkl_cache) == before
 
 
 def test_the_verifier_needs_no_proving_key(proven: Proven) -> None:

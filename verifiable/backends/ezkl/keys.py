@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,13 @@ from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.settings import Plan, canonical_settings, plan_circuit
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
 from verifiable.cache import Cache
-from verifiable.errors import Problem, SetupError, UnsupportedModel, VerifiableError
+from verifiable.errors import (
+    MalformedFile,
+    Problem,
+    SetupError,
+    UnsupportedModel,
+    VerifiableError,
+)
 from verifiable.program.execute import execute
 from verifiable.program.program import IntArray, Program
 
@@ -79,27 +85,51 @@ def set_up(program: Program, options: Options) -> Setup:
     srs = obtain_srs(plan.logrows, options)
     cache = Cache(options.cache_dir)
     name = _cache_key(circuit, plan, srs)
-    folder = cache.find(KEYS_KIND, name)
-    cached = folder is not None
-    if folder is None:
+    material = _held(cache, name, plan, srs)
+    cached = material is not None
+    if material is None:
         with cache.fill(KEYS_KIND, name) as partial:
             phases = Phases(folder=partial, options=options, error=SetupError)
-            _derive(program, circuit, plan, srs, phases)
-        folder = cache.find(KEYS_KIND, name)
-        if folder is None:
+            _derive(program, circuit, plan, srs, phases, name)
+        material = _held(cache, name, plan, srs)
+        if material is None:
             raise SetupError(
                 "the keys vanished from the cache",
                 where=str(cache.root),
                 hint="run the command again; is another process clearing the cache?",
                 code="keys-unavailable",
             )
-    material = load_material(folder)
     return Setup(
-        key=material.key.to_key(),
+        key=replace(material.key.to_key(), from_cache=cached),
         setup_s=time.monotonic() - began,
         cached=cached,
-        folder=folder,
+        folder=material.circuit.parent,
     )
+
+
+def _held(cache: Cache, name: str, plan: Plan, srs: StoredSrs) -> Material | None:
+    """The cached material of this very circuit; None, and removed, if it is another's.
+
+    A verifier believes it as if it had just derived it, so nothing is taken on the word of where
+    it lies.
+
+    Raises:
+        SetupError: others may write to the cache.
+    """
+    folder = cache.find(KEYS_KIND, name)
+    if folder is None:
+        return None
+    try:
+        material = load_material(folder)
+    except SetupError:
+        material = None
+    if material is not None:
+        found = material.key
+        expected = (EZKL_VERSION, srs.s_g2, plan.visibility, plan.logrows)
+        if (found.ezkl_version, found.s_g2, found.visibility, material.logrows) == expected:
+            return material
+    cache.discard(KEYS_KIND, name)
+    return None
 
 
 def supported_circuit(program: Program) -> Circuit:
@@ -129,11 +159,11 @@ def load_material(folder: Path) -> Material:
     """Read a setup's folder.
 
     Raises:
-        SetupError: it is incomplete.
+        SetupError: it is incomplete, or was derived from something else than its name says.
     """
     try:
         about = json.loads((folder / _KEY).read_text(encoding="utf-8"))
-        return Material(
+        material = Material(
             key=EzklKey.from_fields(about["key"]),
             circuit=folder / _CIRCUIT,
             pk=folder / _PK,
@@ -142,13 +172,24 @@ def load_material(folder: Path) -> Material:
             cells=about["cells"],
             logrows=about["logrows"],
         )
-    except (OSError, ValueError, KeyError) as cause:
-        raise SetupError(
-            "the keys in the cache are incomplete",
-            where=str(folder),
-            hint="clear the cache and set up again",
-            code="keys-unavailable",
-        ) from cause
+        origin = about["derived_from"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MalformedFile) as cause:
+        raise _unusable(folder, "incomplete") from cause
+    if origin != folder.name:
+        raise _unusable(folder, "those of another circuit")
+    found = (hashlib.sha256(data).digest() for data in (material.vk, material.settings))
+    if tuple(found) != (material.key.vk_sha256, material.key.settings_sha256):
+        raise _unusable(folder, "not the files that their key names")
+    return material
+
+
+def _unusable(folder: Path, what: str) -> SetupError:
+    return SetupError(
+        f"the keys in the cache are {what}",
+        where=str(folder),
+        hint="clear the cache and set up again",
+        code="keys-unavailable",
+    )
 
 
 def _check_options(options: Options) -> None:
@@ -191,7 +232,9 @@ def graph_bytes(circuit: Circuit) -> bytes:
     return data
 
 
-def _derive(program: Program, circuit: Circuit, plan: Plan, srs: StoredSrs, phases: Phases) -> None:
+def _derive(
+    program: Program, circuit: Circuit, plan: Plan, srs: StoredSrs, phases: Phases, name: str
+) -> None:
     folder = phases.folder
     (folder / "graph.onnx").write_bytes(graph_bytes(circuit))
     found = phases.run(
@@ -237,6 +280,7 @@ def _derive(program: Program, circuit: Circuit, plan: Plan, srs: StoredSrs, phas
     key = EzklKey.of(vk=vk, settings=settings, s_g2=srs.s_g2, visibility=plan.visibility)
     about = {
         "key": dict(key.to_key().fields),
+        "derived_from": name,
         "cells": plan.cells,
         "logrows": plan.logrows,
         "srs_label": srs.label,

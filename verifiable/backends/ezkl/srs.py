@@ -19,7 +19,7 @@ from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.srs_file import MAX_LOGROWS, SrsFile, check_structure, open_srs
 from verifiable.backends.ezkl.trust import SRS_KIND, listed_sha256
 from verifiable.cache import Cache
-from verifiable.errors import SetupError
+from verifiable.errors import MalformedFile, SetupError
 
 __all__ = ["StoredSrs", "import_srs", "obtain_srs", "stored_srs"]
 
@@ -160,10 +160,18 @@ def _local(logrows: int, cache: Cache, options: Options) -> StoredSrs:
 def _keep(srs: SrsFile, cache: Cache, label: str, *, key: str) -> StoredSrs:
     folder = cache.find(SRS_KIND, key)
     if folder is None:
-        check_structure(srs)
         with cache.fill(SRS_KIND, key) as partial:
             shutil.copyfile(srs.path, partial / _FILE)
-            _describe(partial, open_srs(partial / _FILE), label)
+            copy = open_srs(partial / _FILE)
+            if copy.sha256 != srs.sha256:
+                raise MalformedFile(
+                    "the file changed while it was read",
+                    where=str(srs.path),
+                    hint="import it again when nobody writes to it",
+                    code="unreadable-file",
+                )
+            check_structure(copy)
+            _describe(partial, copy, label)
     return _found(cache, key)
 
 
@@ -182,14 +190,22 @@ def _describe(folder: Path, srs: SrsFile, label: str) -> None:
 
 
 def _read(folder: Path) -> StoredSrs:
-    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-    return StoredSrs(
-        path=folder / _FILE,
-        logrows=about["logrows"],
-        s_g2=bytes.fromhex(about["s_g2"]),
-        sha256=about["sha256"],
-        label=about["label"],
-    )
+    try:
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+        return StoredSrs(
+            path=folder / _FILE,
+            logrows=about["logrows"],
+            s_g2=bytes.fromhex(about["s_g2"]),
+            sha256=about["sha256"],
+            label=about["label"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise SetupError(
+            "the reference string in the cache is incomplete",
+            where=str(folder),
+            hint="clear the cache and import it again",
+            code="srs-unavailable",
+        ) from cause
 
 
 def _found(cache: Cache, key: str) -> StoredSrs:

@@ -89,8 +89,9 @@ def open_srs(path: str | os.PathLike[str]) -> SrsFile:
             g2, s_g2 = stream.read(G2_BYTES), stream.read(G2_BYTES)
             stream.seek(0)
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as cause:
-        raise _malformed(where, cause.strerror or "cannot be read", "unreadable-file") from cause
+    except (OSError, ValueError) as cause:  # ValueError: a null byte in the path
+        why = getattr(cause, "strerror", None) or str(cause)
+        raise _malformed(where, why, "unreadable-file") from cause
     if first != G1_GENERATOR_BYTES or g2 != G2_GENERATOR_BYTES:
         raise _malformed(where, "it does not start from the generators", "srs-generators")
     return SrsFile(path=Path(path), logrows=logrows, s_g2=s_g2, sha256=sha256)
