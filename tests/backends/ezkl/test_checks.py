@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 from ezkl_samples import ALLOWING, CONTEXT, Proven
 
 from verifiable.backends.base import Judgement, Key
+from verifiable.backends.ezkl import verify as verify_module
 from verifiable.backends.ezkl.backend import EzklBackend
-from verifiable.backends.ezkl.format import EzklKey, Payload
+from verifiable.backends.ezkl.child import Ending
+from verifiable.backends.ezkl.format import EZKL_VERSION, EzklKey, Payload
 from verifiable.backends.ezkl.verify import EZKL_CHECKS
 from verifiable.cache import Cache
 from verifiable.errors import MalformedProof, VerificationError
@@ -44,6 +48,7 @@ def judge(
         payload=data,
         statement=statement,
         visibility=known.pop("visibility", case.proof.visibility),
+        backend_version=known.pop("backend_version", case.proof.backend_version),
     )
     return backend.judge(
         proof,
@@ -94,6 +99,16 @@ def test_ez_2_refuses_another_version_of_ezkl(backend: EzklBackend, proven: Prov
         key=key_with(proven, ezkl_version="22.0.0"),
     )
     assert codes(both) == {"EZ-2": "wrong-ezkl-version"}
+
+
+def test_ez_2_refuses_a_proof_file_that_says_another_version(
+    backend: EzklBackend, proven: Proven
+) -> None:
+    # Policies compare what the file says.
+    for lie in ("99.1", "22.0.0", "23.0", "23.0.5.0"):
+        judgement = judge(backend, proven, backend_version=lie)
+        assert codes(judgement) == {"EZ-2": "wrong-ezkl-version"}
+    assert judge(backend, proven).verified_version == EZKL_VERSION
 
 
 def test_ez_3_refuses_the_key_of_another_model(
@@ -157,11 +172,32 @@ def test_ez_6_accepts_the_ceremony_without_any_allowance(ezkl_cache: Path, prove
     assert codes(judge(stranger, proven, policy=Policy())) == {"EZ-6": "insecure-setup"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_ez_6_believes_nothing_of_a_cache_that_others_may_write_to(
+    proven: Proven, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o777)
+    judgement = judge(EzklBackend(cache_dir=tmp_path), proven, policy=Policy())
+    assert codes(judgement) == {"EZ-6": "insecure-setup"}
+    assert any("others may write" in check.found for check in judgement.checks)
+
+
 def test_ez_7_refuses_the_other_visibility(
     backend: EzklBackend, proven: Proven, hashed: Proven
 ) -> None:
     assert codes(judge(backend, proven, visibility="hashed")) == {"EZ-7": "wrong-visibility"}
     assert codes(judge(backend, hashed, visibility="public")) == {"EZ-7": "wrong-visibility"}
+    # The payload of the other visibility too: that is no other circuit, and must not be called so.
+    for case, other in ((proven, hashed), (hashed, proven)):
+        judgement = judge(
+            backend,
+            case,
+            payload=Payload.decode(other.proof.payload),
+            visibility=other.proof.visibility,
+        )
+        failed = [check for check in judgement.checks if check.status == "failed"]
+        assert failed[0].id == "EZ-7"
+        assert {"EZ-3", "EZ-4"} < {check.id for check in failed}
 
 
 def test_ez_8_refuses_to_claim_more_soundness_than_there_is(
@@ -215,6 +251,37 @@ def test_ez_9_refuses_the_proof_of_another_input(
     proof = Payload.decode(other_program.proof.payload).proof
     judgement = judge(backend, proven, payload=payload_of(proven, proof=proof))
     assert codes(judgement) == {"EZ-9": "proof-rejected"}
+
+
+def test_an_interrupt_during_ez_9_is_no_verdict(
+    proven: Proven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*words: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verify_module, "run_child", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(proven.proof, ALLOWING, program=proven.program, keys={"ezkl": proven.key})
+
+
+@pytest.mark.parametrize("status", ["storage", "killed", "timeout"])
+def test_trouble_of_the_verifiers_machine_decides_nothing(
+    status: str, backend: EzklBackend, proven: Proven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = Ending(status=status, message="no space")
+    monkeypatch.setattr(verify_module, "run_child", lambda *words, **more: ending)
+    judgement = judge(backend, proven)
+    assert codes(judgement) == {"EZ-9": "verifier-stopped"}
+    assert judgement.checks[-1].status == "undecided"
+
+
+def test_a_full_disk_of_the_verifier_decides_nothing(
+    backend: EzklBackend, proven: Proven, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    judgement = judge(backend, proven)
+    assert codes(judgement) == {"EZ-9": "verifier-stopped"}
+    assert judgement.checks[-1].status == "undecided"
 
 
 def test_without_a_key_nothing_is_decided(backend: EzklBackend, proven: Proven) -> None:

@@ -116,6 +116,7 @@ class EzklBackend:
         return judge_payload(
             proof.payload,
             visibility=proof.visibility,
+            backend_version=proof.backend_version,
             context=proof.statement.context,
             inputs=inputs,
             outputs=outputs,

@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 
 from verifiable.backends.base import Evidence, Options, Setup
-from verifiable.backends.ezkl.format import EzklKey, Payload
+from verifiable.backends.ezkl.format import EZKL_VERSION, EzklKey, Payload
 from verifiable.backends.ezkl.instances import context_limbs, felt, shown_outputs
 from verifiable.backends.ezkl.keys import Material, load_material
 from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
 from verifiable.backends.ezkl.verify import judge_payload
 from verifiable.cache import Cache
-from verifiable.errors import ProvingError, SetupError
+from verifiable.errors import ProvingError, ResourceLimit, SetupError
 from verifiable.program.execute import Trace
 from verifiable.program.program import IntArray, Program
 from verifiable.progress import ProgressEvent
@@ -142,6 +142,7 @@ def _verify_own(
     judgement = judge_payload(
         payload,
         visibility=options.visibility,
+        backend_version=EZKL_VERSION,
         context=statement.context,
         inputs=inputs,
         outputs=outputs,
@@ -150,6 +151,14 @@ def _verify_own(
         policy=Policy(allow_insecure=frozenset(INSECURE_ALLOWANCES), minimum_soundness_bits=0),
     )
     failed = [check for check in judgement.checks if not check.ok]
+    if failed and failed[0].status == "undecided":
+        raise ResourceLimit(
+            "the proof was made but could not be verified here",
+            where="ezkl, phase verify",
+            why=failed[0].found,
+            hint="free memory and disk space, and prove again",
+            code=failed[0].code,
+        )
     if failed:
         raise ProvingError(
             "the proof was made but does not verify",

@@ -22,6 +22,7 @@ from verifiable.backends.ezkl.instances import context_limbs, felt, shown_output
 from verifiable.backends.ezkl.srs_file import verifier_srs
 from verifiable.errors import MissingDependency
 from verifiable.program.program import IntArray
+from verifiable.scratch import scratch_folder, sweep
 from verifiable.statement.checks import CheckSpec
 from verifiable.statement.policy import Policy
 from verifiable.statement.verdict import Check
@@ -32,6 +33,8 @@ SOUNDNESS_BITS = 100
 """Estimated security of the BN254 curve against discrete logarithms, after exTNFS attacks."""
 
 VERIFY_LIMIT_S = 120.0
+
+_FOLDER_PREFIX = "verifiable-verify-"
 
 EZ_1 = CheckSpec(
     id="EZ-1",
@@ -44,7 +47,8 @@ EZ_2 = CheckSpec(
     id="EZ-2",
     name="ezkl version",
     codes=("wrong-ezkl-version",),
-    refuses="A proof of another version of ezkl than the key's, or than this release verifies.",
+    refuses="A proof of another version of ezkl than the key's, than this release verifies, or "
+    "than the proof file says.",
 )
 EZ_3 = CheckSpec(
     id="EZ-3",
@@ -93,14 +97,19 @@ EZ_9 = CheckSpec(
     "their hashes, context, outputs), or with bytes beyond its end.",
 )
 
-EZKL_CHECKS = (EZ_1, EZ_2, EZ_3, EZ_4, EZ_5, EZ_6, EZ_7, EZ_8, EZ_9)
-"""All checks of this backend, in the order of the verdict."""
+EZKL_CHECKS = (EZ_1, EZ_2, EZ_7, EZ_3, EZ_4, EZ_5, EZ_6, EZ_8, EZ_9)
+"""All checks of this backend, in the order of the verdict.
+
+EZ-7 comes early: with the other visibility, key and settings differ too, and would be taken for
+those of another program.
+"""
 
 
 def judge_payload(
     data: bytes,
     *,
     visibility: str,
+    backend_version: str,
     context: bytes,
     inputs: Sequence[IntArray] | None,
     outputs: Sequence[IntArray] | None,
@@ -112,7 +121,7 @@ def judge_payload(
 
     Args:
         data: the payload.
-        visibility: as the proof file states it.
+        visibility, backend_version: as the proof file states them.
         context, inputs, outputs: of the statement; values None if the verifier does not hold them.
         key: the key that the verifier trusts for the program, or None.
         srs_label: what this verifier knows of `s_g2` of the *payload*.
@@ -124,11 +133,11 @@ def judge_payload(
     payload = Payload.decode(data)  # EZ-1
     pinned = (
         EZ_1.ok(expected="format version 1", found=f"{len(data)} bytes"),
-        _examine_version(payload, key),
+        _examine_version(payload, backend_version, key),
+        _examine_visibility(visibility, key),
         _examine_vk(payload, key),
         _examine_settings(payload, key),
         _examine_srs(payload, key),
-        _examine_visibility(visibility, key),
     )
     allowed = (_examine_trust(srs_label, policy), _examine_soundness(policy))
     if not all(check.ok for check in pinned):
@@ -136,19 +145,21 @@ def judge_payload(
     else:
         proof = _examine_proof(payload, visibility, context, inputs, outputs)
     return Judgement(
-        checks=(*pinned[:5], allowed[0], pinned[5], allowed[1], proof),
+        checks=(*pinned, *allowed, proof),
         establishes=(
             "nobody had to be honest for it but the makers of the reference string: the evidence "
             "is a Halo2 proof with KZG commitments, bound to the context",
         ),
         does_not_establish=_limits(srs_label),
         reveals=_reveals(visibility),
+        verified_version=payload.ezkl_version,
     )
 
 
-def _examine_version(payload: Payload, key: EzklKey | None) -> Check:
-    # EZ-2: another version may lay out the same settings as another circuit.
-    expected = {EZKL_VERSION} | ({key.ezkl_version} if key else set())
+def _examine_version(payload: Payload, stated: str, key: EzklKey | None) -> Check:
+    # EZ-2: another version may lay out the same settings as another circuit. What the proof file
+    # states is what policies compare.
+    expected = {EZKL_VERSION, stated} | ({key.ezkl_version} if key else set())
     if expected == {payload.ezkl_version}:
         return EZ_2.ok(expected=EZKL_VERSION, found=payload.ezkl_version)
     return EZ_2.failed(
@@ -203,7 +214,10 @@ def _examine_trust(label: str, policy: Policy) -> Check:
     # EZ-6: the label is the verifier's own knowledge of the point, not the prover's word.
     if label == "public":
         return EZ_6.ok(expected="public ceremony", found="public ceremony")
-    found = "generated on this machine" if label == "local" else "of unknown origin"
+    found = {
+        "local": "generated on this machine",
+        "unsafe": "of unknown origin: others may write to this verifier's cache folder",
+    }.get(label, "of unknown origin")
     if "local_setup" in policy.allow_insecure:
         return EZ_6.ok(expected="any (allowed by the policy)", found=found)
     return EZ_6.failed(
@@ -261,12 +275,12 @@ def _examine_proof(
             why=ending.message,
             hint="run pip install 'verifiable[ezkl]'",
         )
-    if ending.status in ("timeout", "killed"):
+    if ending.status in ("timeout", "killed", "storage"):
         return EZ_9.undecided(
             "verifier-stopped",
             expected=expected,
             found=ending.message,
-            hint="try again on a machine with more memory; honest proofs verify in seconds",
+            hint="try again with more free memory and disk space; honest proofs verify in seconds",
         )
     if ending.status != "ok" or ending.value["accepted"] is not True:
         return EZ_9.failed(
@@ -288,22 +302,26 @@ def _examine_proof(
 def _verify_in_child(
     payload: Payload, shown: list[list[str]], visibility: str, outputs: list[str]
 ) -> Ending:
-    with tempfile.TemporaryDirectory(prefix="verifiable-") as name:
-        folder = Path(name)
-        (folder / "vk.key").write_bytes(payload.vk)
-        (folder / "settings.json").write_bytes(payload.settings)
-        (folder / "kzg.srs").write_bytes(verifier_srs(payload.s_g2))
-        job: dict[str, Any] = {
-            "job": "verify",
-            "inputs": shown,
-            "hashed": visibility == "hashed",
-            "outputs": outputs,
-            "proof": list(payload.proof),
-            "settings": "settings.json",
-            "vk": "vk.key",
-            "srs": "kzg.srs",
-        }
-        return run_child(job, folder, limit_s=VERIFY_LIMIT_S)
+    job: dict[str, Any] = {
+        "job": "verify",
+        "inputs": shown,
+        "hashed": visibility == "hashed",
+        "outputs": outputs,
+        "proof": list(payload.proof),
+        "settings": "settings.json",
+        "vk": "vk.key",
+        "srs": "kzg.srs",
+    }
+    try:
+        parent = Path(tempfile.gettempdir())
+        sweep(parent, _FOLDER_PREFIX)
+        with scratch_folder(parent, _FOLDER_PREFIX) as folder:
+            (folder / "vk.key").write_bytes(payload.vk)
+            (folder / "settings.json").write_bytes(payload.settings)
+            (folder / "kzg.srs").write_bytes(verifier_srs(payload.s_g2))
+            return run_child(job, folder, limit_s=VERIFY_LIMIT_S)
+    except OSError as cause:
+        return Ending(status="storage", message=cause.strerror or str(cause))
 
 
 def _limits(srs_label: str) -> tuple[str, ...]:
