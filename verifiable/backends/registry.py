@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from verifiable.backends.base import Backend
-from verifiable.errors import VerifiableError
+from verifiable.errors import MissingDependency, VerifiableError
 
 __all__ = ["DEFAULT_BACKEND", "backend_ids", "get_backend"]
 
@@ -38,18 +38,33 @@ def get_backend(name: str, *, cache_dir: Path | None = None) -> Backend:
 
     Raises:
         VerifiableError: (code `unknown-backend`) there is none.
+        MissingDependency: (code `broken-backend`) a third party's cannot be loaded or made.
     """
     if name in _IN_TREE:
         module, _, attribute = _IN_TREE[name].partition(":")
         return _made(getattr(import_module(module), attribute), cache_dir)
     for point in entry_points(group=_GROUP):
         if point.name == name:
-            return _made(point.load(), cache_dir)
+            return _third_party(point, cache_dir)
     raise VerifiableError(
         f"there is no backend named {name!r}",
         hint=f"use one of: {', '.join(backend_ids())}",
         code="unknown-backend",
     )
+
+
+def _third_party(point: EntryPoint, cache_dir: Path | None) -> Backend:
+    """A backend of another package, whose faults must not become this package's."""
+    try:
+        return _made(point.load(), cache_dir)
+    except Exception as cause:
+        package = point.dist.name if point.dist is not None else "of unknown name"
+        raise MissingDependency(
+            f"the backend {point.name!r} of the package {package} cannot be loaded",
+            why=f"{point.value}: {type(cause).__name__}: {cause}",
+            hint="repair, update or remove that package",
+            code="broken-backend",
+        ) from cause
 
 
 def _made(factory: Callable[..., Backend], cache_dir: Path | None) -> Backend:
