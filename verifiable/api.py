@@ -7,6 +7,7 @@ functions may be called from several threads at once; they keep no state but the
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,14 @@ import numpy.typing as npt
 
 from verifiable.backends.base import Key
 from verifiable.backends.registry import DEFAULT_BACKEND, backend_ids, get_backend
-from verifiable.errors import SetupError, Undecided, VerifiableError, VerificationError
+from verifiable.errors import (
+    InvalidInput,
+    ResourceLimit,
+    SetupError,
+    Undecided,
+    UnsupportedModel,
+    VerificationError,
+)
 from verifiable.program.border import dequantise
 from verifiable.program.compile import CompileOptions, compile_model
 from verifiable.program.execute import execute
@@ -37,20 +45,26 @@ from verifiable.sources import (
     PathLike,
     PolicySource,
     ProgramSource,
+    ProofSource,
     arrays_of,
+    check_output,
     input_specs,
     lock_of,
     policy_of,
     program_of,
+    proof_of,
     quantised_input,
 )
 from verifiable.statement.commitment import commit_program
-from verifiable.statement.lock import Lock, LockedModel
+from verifiable.statement.header import check_header
+from verifiable.statement.lock import MAX_LOCK_NAME_BYTES, Lock, LockedModel
+from verifiable.statement.names import without_controls
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.verdict import Verdict
-from verifiable.survey import Forecast, ModelReport, estimate, inspect
+from verifiable.survey import Forecast, ModelReport, estimate, inspect, refuse_program
 from verifiable.verification import evaluate as judge
+from verifiable.verification import examine
 
 __all__ = [
     "Forecast",
@@ -128,10 +142,14 @@ def compile(
         what the compiler decided (`notes`).
 
     Raises:
-        MalformedModel, MalformedInput: model or calibration data cannot be read or used.
+        MalformedModel, MalformedInput: model or calibration data cannot be read or used, or the
+            model is a compiled program already.
         UnsupportedModel: with every reason at once.
         ResourceLimit, Cancelled.
     """
+    if output is not None:
+        check_output(output)
+    refuse_program(model)
     rows: Mapping[str, npt.ArrayLike] | None = None
     if calibration is not None:
         bare = not isinstance(calibration, Mapping | str) and not hasattr(calibration, "__fspath__")
@@ -153,6 +171,7 @@ def compile(
         progress=progress,
         cancel=cancel,
     )
+    check_header(commit_program(compiled.program))
     if output is not None:
         save_program(compiled.program, output)
     return compiled.program
@@ -178,17 +197,15 @@ def run(
     trace = execute(loaded, integers, progress=progress, cancel=cancel)
     execute_s = time.perf_counter() - began_s
     outputs = trace.outputs
+    with np.errstate(over="ignore"):  # a number beyond float64 is infinite, and shown as such
+        values = {
+            spec.name: dequantise(outputs[spec.name], scale=spec.scale, zero_point=spec.zero_point)
+            for spec in loaded.outputs
+        }
     return RunResult(
         inputs=MappingProxyType(integers),
         outputs=MappingProxyType(outputs),
-        output_values=MappingProxyType(
-            {
-                spec.name: dequantise(
-                    outputs[spec.name], scale=spec.scale, zero_point=spec.zero_point
-                )
-                for spec in loaded.outputs
-            }
-        ),
+        output_values=MappingProxyType(values),
         saturated=saturated,
         execute_s=execute_s,
     )
@@ -212,19 +229,22 @@ def make_lock(
     Whoever uses the lock trusts its author to have derived the keys from the programs.
 
     Args:
-        programs: one or several, as objects or paths.
+        programs: one or several, as objects or paths. A program that comes twice has one entry,
+            under its first name.
         names: for people; default: the file's name, or `model`.
         backends: whose keys to derive; the other arguments are those of `prove`.
 
     Raises:
+        InvalidInput: the names are not as many as the programs, or one cannot be written.
         MalformedModel, UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
     """
     sources = (
         list(programs)
-        if isinstance(programs, Sequence) and not isinstance(programs, str)
+        if isinstance(programs, Sequence) and not isinstance(programs, str | bytes)
         else [programs]
     )
-    labels = [_name_of(source) for source in sources] if names is None else list(names)
+    labels = _labels(sources, names)
+    wanted = (backends,) if isinstance(backends, str) else tuple(backends)
     options = backend_options(
         visibility=visibility,
         insecure_local_setup=insecure_local_setup,
@@ -234,22 +254,25 @@ def make_lock(
         progress=progress,
         cancel=cancel,
     )
-    models: list[LockedModel] = []
+    models: dict[bytes, LockedModel] = {}
     for label, source in zip(labels, sources, strict=True):
         program = program_of(source)
-        keys = {name: get_backend(name).setup(program, options).key for name in backends}
-        models.append(
-            LockedModel(
-                name=label,
-                program=commit_program(program),
-                backends=MappingProxyType({name: key.fields for name, key in keys.items()}),
-            )
+        header = commit_program(program)
+        check_header(header)
+        if header.program_root in models:
+            continue
+        keys = {name: get_backend(name).setup(program, options).key for name in wanted}
+        models[header.program_root] = LockedModel(
+            name=label,
+            program=header,
+            backends=MappingProxyType({name: key.fields for name, key in keys.items()}),
         )
-    return Lock(models=tuple(models))
+    # whatever the strict reader refuses must not be written
+    return Lock.decode(Lock(models=tuple(models.values())).encode())
 
 
 def derive_key(
-    proof: Proof | bytes | PathLike,
+    proof: ProofSource,
     program: ProgramSource,
     *,
     srs: PathLike | None = None,
@@ -267,7 +290,7 @@ def derive_key(
         MalformedProof, MalformedModel: what came in cannot be read.
         UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
     """
-    decoded = _proof_of(proof)
+    decoded = proof_of(proof)
     loaded = program_of(program)
     committed = commit_program(loaded, leaf_log2=decoded.program.leaf_log2)
     if committed.program_root != decoded.statement.program_root:
@@ -294,7 +317,7 @@ def derive_key(
 
 
 def evaluate(
-    proof: Proof | bytes | PathLike,
+    proof: ProofSource,
     *,
     policy: PolicySource = None,
     program: ProgramSource | None = None,
@@ -310,41 +333,60 @@ def evaluate(
     time_limit_s: float | None = None,
     progress: Progress = silent,
     cancel: Cancellation | None = None,
+    phases_s: dict[str, float] | None = None,
 ) -> Verdict:
     """Judge a proof and return the verdict, whatever it is; see `verify` for the arguments.
+
+    Args:
+        phases_s: if given, gets the seconds that `derive_key` and `verify` took.
 
     Raises:
         MalformedProof, MalformedFile, MalformedModel, MalformedInput: a file cannot be read.
         InvalidInput: the verifier's own raw inputs cannot be quantised.
         MissingDependency, ResourceLimit, Cancelled.
     """
-    decoded = _proof_of(proof)
+    began_s = time.perf_counter()
+    decoded = proof_of(proof)
     demanded = policy_of(policy, allow_insecure_setup=allow_insecure_setup)
     pinned = lock_of(lock)
     loaded = None if program is None else program_of(program)
-    known = dict(keys or {})
-    reason: VerifiableError | None = None
-    if loaded is not None and derive_keys and _needs_key(decoded, demanded, pinned, known):
-        try:
-            key = derive_key(
-                decoded,
-                loaded,
-                srs=srs,
-                cache_dir=cache_dir,
-                time_limit_s=time_limit_s,
-                progress=progress,
-                cancel=cancel,
-            )
-        except SetupError as error:
-            reason = error
-        else:
-            if key is not None:
-                known[decoded.backend] = key
+    folder = None if cache_dir is None else Path(cache_dir)
     held = None
     if inputs is not None:
         held, _ = quantised_input(
             input_specs(decoded.program.schema), inputs, index=index, saturate=decoded.saturated
         )
+    known = dict(keys or {})
+    reason = ("", "")
+    derive_key_s = 0.0
+    if loaded is not None and _needs_key(decoded, demanded, pinned, known):
+        early = examine(
+            decoded, demanded, program=loaded, lock=pinned, inputs=held, cache_dir=folder
+        )
+        bad = next((check for check in early if check.status == "failed"), None)
+        if bad is not None:
+            reason = (f"not derived, since {bad.id} did not pass", f"see {bad.id}")
+        elif not derive_keys:
+            reason = ("deriving one was not asked for", "let it be derived, or give a lock")
+        else:
+            derive_began_s = time.perf_counter()
+            try:
+                key = derive_key(
+                    decoded,
+                    loaded,
+                    srs=srs,
+                    cache_dir=cache_dir,
+                    time_limit_s=time_limit_s,
+                    progress=progress,
+                    cancel=cancel,
+                )
+            except (SetupError, ResourceLimit, UnsupportedModel) as error:
+                why = f": {error.why}" if error.why else ""
+                reason = (f"{error.what}{why}", error.hint or "verify with a lock")
+            else:
+                if key is not None:
+                    known[decoded.backend] = key
+            derive_key_s = time.perf_counter() - derive_began_s
     verdict = judge(
         decoded,
         demanded,
@@ -353,13 +395,16 @@ def evaluate(
         lock=pinned,
         inputs=held,
         keys=known or None,
-        cache_dir=None if cache_dir is None else Path(cache_dir),
+        cache_dir=folder,
     )
-    return verdict if reason is None else _with_key_reason(verdict, reason)
+    if phases_s is not None:
+        total_s = time.perf_counter() - began_s
+        phases_s.update(derive_key=derive_key_s, verify=total_s - derive_key_s)
+    return _with_key_reason(verdict, *reason) if reason[0] else verdict
 
 
 def verify(
-    proof: Proof | bytes | PathLike,
+    proof: ProofSource,
     *,
     policy: PolicySource = None,
     program: ProgramSource | None = None,
@@ -436,16 +481,36 @@ def _input_names(model: ModelSource) -> tuple[str, ...]:
     return tuple(item.name for item in graph.input if item.name not in constants)
 
 
+def _labels(sources: Sequence[ProgramSource], names: Sequence[str] | None) -> list[str]:
+    """A name for each program of a lock."""
+    if names is None:
+        return [_name_of(source) for source in sources]
+    given = [names] if isinstance(names, str) else list(names)
+    if len(given) != len(sources):
+        raise InvalidInput(
+            f"{len(given)} names for {len(sources)} programs", where="names", code="wrong-count"
+        )
+    for name in given:
+        if not isinstance(name, str) or _writable_name(name) != name:
+            raise InvalidInput(
+                f"a name is 1 to {MAX_LOCK_NAME_BYTES} bytes without control characters",
+                where=f"names: {name!r:.80}",
+                code="bad-name",
+            )
+    return given
+
+
 def _name_of(source: ProgramSource) -> str:
-    if isinstance(source, Program):
+    """A name made of the file's; every name that a file can have gives one."""
+    if not isinstance(source, str | os.PathLike):
         return "model"
-    return Path(source).name.removesuffix(".onnx").removesuffix(".program")
+    return _writable_name(Path(source).name.removesuffix(".onnx").removesuffix(".program"))
 
 
-def _proof_of(proof: Proof | bytes | PathLike) -> Proof:
-    if isinstance(proof, Proof):
-        return proof
-    return Proof.decode(proof) if isinstance(proof, bytes) else Proof.load(proof)
+def _writable_name(text: str) -> str:
+    """The nearest text that a lock can hold as a name."""
+    data = without_controls(text).encode("utf-8")[:MAX_LOCK_NAME_BYTES]
+    return data.decode("utf-8", "ignore") or "model"
 
 
 def _needs_key(proof: Proof, policy: Policy, lock: Lock | None, known: Mapping[str, Key]) -> bool:
@@ -458,12 +523,12 @@ def _needs_key(proof: Proof, policy: Policy, lock: Lock | None, known: Mapping[s
     return entry is None or proof.backend not in entry.backends
 
 
-def _with_key_reason(verdict: Verdict, reason: VerifiableError) -> Verdict:
-    """Say in KEY-1 why no key could be derived, instead of asking for a program."""
+def _with_key_reason(verdict: Verdict, why: str, hint: str) -> Verdict:
+    """Say in KEY-1 why no key was derived, instead of asking for a program."""
     return replace(
         verdict,
         checks=tuple(
-            replace(check, found=f"none: {reason.what}", hint=reason.hint)
+            replace(check, found=f"none: {why}", hint=hint)
             if check.id == "KEY-1" and check.code == "no-key"
             else check
             for check in verdict.checks

@@ -34,6 +34,8 @@ from verifiable.sources import (
     rows_of,
 )
 from verifiable.statement.commitment import ProgramCommitment, commit_program
+from verifiable.statement.hashing import DIGEST_BYTES
+from verifiable.statement.header import check_header
 from verifiable.statement.policy import INSECURE_ALLOWANCES, Policy
 from verifiable.statement.proof import VISIBILITIES, Proof
 from verifiable.statement.statement import ZERO_CONTEXT, Statement, statement_of
@@ -116,6 +118,13 @@ def backend_options(
             "a file with a setup and a setup made here exclude each other",
             where="srs, insecure_local_setup",
             code="two-setups",
+        )
+    if time_limit_s is not None and not (
+        isinstance(time_limit_s, int | float) and time_limit_s > 0
+    ):
+        raise InvalidInput(
+            f"a time limit is a number of seconds above 0, not {time_limit_s!r}",
+            where="time_limit_s",
         )
     settings: dict[str, str | bool] = {}
     if insecure_local_setup:
@@ -209,6 +218,7 @@ def prove(
         UnsupportedModel: the backend cannot prove this program; carries every reason.
         SetupError, ProvingError, ResourceLimit, MissingDependency, Cancelled.
     """
+    _check_context(context)
     prover = _Prover(
         program_of(program),
         get_backend(backend),
@@ -256,6 +266,7 @@ def prove_many(
         As `prove` for program, backend and setup. What goes wrong with one input is in its item;
         only `Cancelled` ends the iteration.
     """
+    _check_context(context)
     prover = _Prover(
         program_of(program),
         get_backend(backend),
@@ -293,6 +304,16 @@ def prove_many(
     return items()
 
 
+def _check_context(context: bytes) -> None:
+    if not isinstance(context, bytes) or len(context) != DIGEST_BYTES:
+        raise InvalidInput(
+            f"a context is {DIGEST_BYTES} bytes",
+            where="context",
+            hint="hash whatever names the use, with SHA-256 for instance",
+            code="bad-digest",
+        )
+
+
 def _each(program: Program, inputs: InputSource | Iterable[InputSource]) -> Iterable[InputSource]:
     if isinstance(inputs, str | os.PathLike | Mapping | np.ndarray):
         return rows_of(program.inputs, cast(InputSource, inputs))
@@ -322,6 +343,7 @@ class _Prover:
         self.backend = backend
         self.options = options
         self.commitment: ProgramCommitment = commit_program(program)
+        check_header(self.commitment)
 
     def execute(
         self, source: InputSource, *, index: int | None, saturate: bool

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from verifiable.errors import InvalidInput
+from verifiable.errors import InvalidInput, MalformedInput
+from verifiable.files import atomic_path
 from verifiable.program.arrays import Array, load_npz, select_row, split_rows
 from verifiable.program.border import quantise_input
+from verifiable.program.onnx_encode import PRODUCER
 from verifiable.program.onnx_file import load_program
 from verifiable.program.program import Input, IntArray, Program
 from verifiable.statement.commitment import Schema
 from verifiable.statement.lock import Lock
 from verifiable.statement.policy import Policy
+from verifiable.statement.proof import Proof
 
 if TYPE_CHECKING:
     import onnx
@@ -29,11 +33,15 @@ __all__ = [
     "PathLike",
     "PolicySource",
     "ProgramSource",
+    "ProofSource",
     "arrays_of",
+    "check_output",
     "input_specs",
+    "is_program",
     "lock_of",
     "policy_of",
     "program_of",
+    "proof_of",
     "quantised_input",
     "rows_of",
 ]
@@ -43,8 +51,11 @@ PathLike: TypeAlias = "str | os.PathLike[str]"
 ModelSource: TypeAlias = "str | os.PathLike[str] | bytes | onnx.ModelProto"
 """An ONNX model: its path, the bytes of its file, or the parsed model."""
 
-ProgramSource: TypeAlias = "Program | str | os.PathLike[str]"
-"""A compiled program, or the path of its file."""
+ProgramSource: TypeAlias = "Program | bytes | str | os.PathLike[str]"
+"""A compiled program, the path of its file, or the bytes of one."""
+
+ProofSource: TypeAlias = "Proof | bytes | bytearray | memoryview | str | os.PathLike[str]"
+"""A proof, the bytes of its file, or the path."""
 
 InputSource: TypeAlias = "Mapping[str, npt.ArrayLike] | npt.ArrayLike | str | os.PathLike[str]"
 """Raw values: arrays by input name, one array for a model with one input, or an `.npz` path."""
@@ -58,8 +69,62 @@ def program_of(source: ProgramSource) -> Program:
 
     Raises:
         MalformedModel, ResourceLimit: the file is not a program's.
+        InvalidInput: the argument is of no kind that can be read.
     """
-    return source if isinstance(source, Program) else load_program(source)
+    if isinstance(source, Program):
+        return source
+    if not isinstance(source, bytes | str | os.PathLike):
+        _refuse_type(source, "a program")
+    return load_program(source)
+
+
+def proof_of(source: ProofSource) -> Proof:
+    """The proof itself, or the one in the file.
+
+    Raises:
+        MalformedProof: the file is not a proof.
+        InvalidInput: the argument is of no kind that can be read.
+    """
+    if isinstance(source, Proof):
+        return source
+    if isinstance(source, bytes | bytearray | memoryview):
+        return Proof.decode(bytes(source))
+    if not isinstance(source, str | os.PathLike):
+        _refuse_type(source, "a proof")
+    return Proof.load(source)
+
+
+def is_program(source: ModelSource) -> bool:
+    """Whether a model is a program file already, sound or damaged: by its first bytes."""
+    mark = b"\x12" + bytes((len(PRODUCER),)) + PRODUCER.encode()  # after the format version
+    if isinstance(source, bytes):
+        return source[2 : 2 + len(mark)] == mark
+    if isinstance(source, str | os.PathLike):
+        with suppress(OSError, ValueError), open(source, "rb") as stream:
+            return stream.read(2 + len(mark))[2:] == mark
+        return False
+    return getattr(source, "producer_name", "") == PRODUCER
+
+
+def check_output(path: PathLike) -> None:
+    """Find out before costly work whether its result can be written; leaves nothing behind.
+
+    Raises:
+        ResourceLimit: (code `unwritable-file`) it cannot.
+    """
+    with suppress(_OnlyAsked), atomic_path(path):
+        raise _OnlyAsked
+
+
+class _OnlyAsked(Exception):
+    """Ends an attempt to write before anything was written."""
+
+
+def _refuse_type(source: object, what: str) -> NoReturn:
+    raise InvalidInput(
+        f"{type(source).__name__} where {what} or the path of its file is expected",
+        code="wrong-type",
+    )
 
 
 def lock_of(source: LockSource) -> Lock | None:
@@ -68,7 +133,11 @@ def lock_of(source: LockSource) -> Lock | None:
     Raises:
         MalformedFile: the file is not a lock.
     """
-    return source if source is None or isinstance(source, Lock) else Lock.load(source)
+    if source is None or isinstance(source, Lock):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        _refuse_type(source, "a lock")
+    return Lock.load(source)
 
 
 def policy_of(source: PolicySource, *, allow_insecure_setup: bool = False) -> Policy:
@@ -79,8 +148,12 @@ def policy_of(source: PolicySource, *, allow_insecure_setup: bool = False) -> Po
     """
     if source is None:
         policy = Policy()
+    elif isinstance(source, Policy):
+        policy = source
+    elif isinstance(source, str | os.PathLike):
+        policy = Policy.load(source)
     else:
-        policy = source if isinstance(source, Policy) else Policy.load(source)
+        _refuse_type(source, "a policy")
     if allow_insecure_setup:
         policy = replace(policy, allow_insecure=policy.allow_insecure | {"local_setup"})
     return policy
@@ -90,20 +163,40 @@ def arrays_of(source: InputSource, names: Sequence[str]) -> dict[str, Array]:
     """Raw arrays by name; a bare array belongs to the only name.
 
     Raises:
-        MalformedInput: the file is no `.npz` of numbers.
+        MalformedInput: the file is no `.npz` of numbers, or the values form no array.
         InvalidInput: a bare array where there are several inputs.
     """
     if isinstance(source, str | os.PathLike):
         return load_npz(source)
     if isinstance(source, Mapping):
-        return {name: np.asarray(values) for name, values in source.items()}
+        unnamed = next((name for name in source if not isinstance(name, str)), None)
+        if unnamed is not None:
+            raise MalformedInput(
+                f"{unnamed!r} is not the name of an input",
+                hint=f"name the arrays {', '.join(names)}" if names else "",
+                code="wrong-names",
+            )
+        return {name: _array(name, values) for name, values in source.items()}
     if len(names) != 1:
         raise InvalidInput(
             f"one array where the model has {len(names)} inputs",
             hint=f"pass a mapping with the names {', '.join(names)}",
             code="wrong-inputs",
         )
-    return {names[0]: np.asarray(source)}
+    return {names[0]: _array(names[0], source)}
+
+
+def _array(name: str, values: npt.ArrayLike) -> Array:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, OverflowError) as cause:
+        raise MalformedInput(
+            "the values form no array",
+            where=f"array {name}",
+            why=str(cause),
+            hint="give rows of equal length",
+            code="not-numeric",
+        ) from cause
 
 
 def input_specs(schema: Schema) -> tuple[Input, ...]:
@@ -139,6 +232,8 @@ def quantised_input(
         MalformedInput: names, shapes or rows do not fit.
         InvalidInput: a value is NaN, infinite or out of range.
     """
+    if index is not None and type(index) is not int:
+        raise InvalidInput(f"the index of a row is an integer, not {index!r}", code="wrong-type")
     shapes = {spec.name: spec.shape for spec in specs}
     row = select_row(arrays_of(source, tuple(shapes)), shapes, index)
     quantised: dict[str, IntArray] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,9 +19,17 @@ from verifiable.errors import (
 from verifiable.program.inspect import Inspection, OperatorRow, inspect_model
 from verifiable.program.onnx_file import load_program
 from verifiable.program.program import Program
-from verifiable.sources import ModelSource
+from verifiable.sources import ModelSource, is_program
 
-__all__ = ["Forecast", "ModelReport", "OperatorReport", "estimate", "inspect", "refusals"]
+__all__ = [
+    "Forecast",
+    "ModelReport",
+    "OperatorReport",
+    "estimate",
+    "inspect",
+    "refusals",
+    "refuse_program",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +103,10 @@ def inspect(
         cut_output: leave a final Softmax, LogSoftmax or Sigmoid out.
 
     Raises:
-        MalformedModel: it cannot be read at all.
+        MalformedModel: it cannot be read at all, or is a compiled program already.
         MalformedInput: `shapes` does not fit the model's inputs.
     """
+    refuse_program(model)
     found = inspect_model(model, shapes=shapes, cut_output=cut_output)
     by_backend = {name: _refusals_of(name, found.program) for name in backend_ids()}
     general = found.problems
@@ -117,6 +127,24 @@ def inspect(
                 for name, refused in by_backend.items()
             }
         ),
+    )
+
+
+def refuse_program(model: ModelSource) -> None:
+    """Refuse a compiled program where a model is expected.
+
+    Raises:
+        MalformedModel: (code `already-a-program`), or what is wrong with the program's file.
+    """
+    if not is_program(model):
+        return
+    if isinstance(model, str | bytes | os.PathLike):
+        load_program(model)  # a damaged file is worth knowing of first
+    raise MalformedModel(
+        "the file is a compiled program already",
+        where=str(model) if isinstance(model, str | os.PathLike) else "",
+        hint="give the model that it was compiled from; a program can be run, proven and estimated",
+        code="already-a-program",
     )
 
 
@@ -152,12 +180,8 @@ def estimate(
 def _lowered(
     model: ModelSource, shapes: Mapping[str, tuple[int, ...]], cut_output: bool
 ) -> Program:
-    if isinstance(model, str | bytes) or hasattr(model, "__fspath__"):
-        try:
-            return load_program(model)
-        except MalformedModel as error:
-            if error.code == "unreadable-file":
-                raise
+    if isinstance(model, str | bytes | os.PathLike) and is_program(model):
+        return load_program(model)
     found = inspect_model(model, shapes=shapes, cut_output=cut_output)
     if not found.supported:
         raise UnsupportedModel(found.problems)
@@ -169,7 +193,8 @@ def _refusals_of(name: str, program: Program) -> dict[int, Problem]:
     try:
         return refusals(get_backend(name), program)
     except MissingDependency as error:
-        return {-1: Problem(code=error.code, node="", what=error.what, hint=error.hint)}
+        told = f"{error.what}: {error.why}" if error.why else error.what
+        return {-1: Problem(code=error.code, node="", what=told, hint=error.hint)}
     except VerifiableError as error:
         return {-1: Problem(code=error.code, node="", what=str(error), hint="")}
 

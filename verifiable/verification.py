@@ -38,7 +38,7 @@ from verifiable.statement.statement import ZERO_CONTEXT
 from verifiable.statement.strict_json import encode_hex
 from verifiable.statement.verdict import Check, FloatArray, Verdict, outcome_of
 
-__all__ = ["evaluate", "verify"]
+__all__ = ["evaluate", "examine", "verify"]
 
 
 def evaluate(
@@ -85,27 +85,37 @@ def evaluate(
         program comes from the caller, the key from the caller or the lock, and an error inside
         the backend counts against the proof.
     """
-    _check_arguments(view, now)
+    _check_arguments(view, now, keys)
     proof = _decoded(proof)
     held = hold_inputs(proof, inputs)
     backend, accepted = _find_backend(proof, policy, cache_dir)
     key, key_check = _find_key(proof, backend, lock, keys)
-    checks = [
-        table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT),
-        accepted,
-        *examine_statement(
-            proof,
-            policy,
-            held=held,
-            program=_committed(program, proof),
-            lock=lock,
-        ),
-    ]
+    checks = _statement_checks(proof, policy, accepted, held, program, lock)
     judgement = _judge(proof, policy, backend, key, held, [*checks, key_check])
     version_check = _examine_verified_version(proof, policy, judgement)
     checks += [judgement.checks[0], version_check, key_check, *judgement.checks[1:]]
     origin = "" if keys is not None and proof.backend in keys else key_check.found or "no key"
     return _conclude(proof, tuple(checks), judgement, held, policy, key_origin=origin)
+
+
+def examine(
+    proof: Proof | bytes | str | os.PathLike[str],
+    policy: Policy,
+    *,
+    program: Program | None = None,
+    lock: Lock | None = None,
+    inputs: Mapping[str, npt.ArrayLike] | None = None,
+    cache_dir: Path | None = None,
+) -> tuple[Check, ...]:
+    """Run the checks ST-1 to ST-13 alone, which need neither a key nor the evidence.
+
+    For callers who would spend much on a key: where one of these fails, no key can help. The
+    arguments and errors are those of `evaluate`.
+    """
+    proof = _decoded(proof)
+    _, accepted = _find_backend(proof, policy, cache_dir)
+    held = hold_inputs(proof, inputs)
+    return tuple(_statement_checks(proof, policy, accepted, held, program, lock))
 
 
 def verify(
@@ -153,11 +163,36 @@ def verify(
     )
 
 
-def _check_arguments(view: None, now: datetime | None) -> None:
+def _statement_checks(
+    proof: Proof,
+    policy: Policy,
+    accepted: Check,
+    held: HeldInputs,
+    program: Program | None,
+    lock: Lock | None,
+) -> list[Check]:
+    committed = _committed(program, proof)
+    return [
+        table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT),
+        accepted,
+        *examine_statement(proof, policy, held=held, program=committed, lock=lock),
+    ]
+
+
+def _check_arguments(view: None, now: datetime | None, keys: Mapping[str, Key] | None) -> None:
     if view is not None:
         raise InvalidInput(
             "chain views are not supported by this release", where="view", code="view-unsupported"
         )
+    if now is not None and not isinstance(now, datetime):
+        raise InvalidInput(
+            f"the time is a datetime, not {type(now).__name__}", where="now", code="wrong-type"
+        )
+    for name, key in (keys or {}).items():
+        if not isinstance(key, Key):
+            raise InvalidInput(
+                f"{type(key).__name__} is no key", where=f"keys[{name!r}]", code="wrong-type"
+            )
     if now is not None and now.utcoffset() is None:
         raise InvalidInput("the time has no time zone", where="now", code="naive-time")
 
@@ -168,6 +203,12 @@ def _decoded(proof: Proof | bytes | str | os.PathLike[str]) -> Proof:
         return Proof.decode(proof.encode())
     if isinstance(proof, bytes | bytearray | memoryview):
         return Proof.decode(bytes(proof))
+    if not isinstance(proof, str | os.PathLike):
+        raise InvalidInput(
+            f"{type(proof).__name__} where a proof or the path of its file is expected",
+            where="proof",
+            code="wrong-type",
+        )
     return Proof.load(proof)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,12 @@ import pytest
 from sample_models import MODELS, Proven
 
 import verifiable
+from verifiable.backends import registry
+from verifiable.backends.ezkl.backend import EzklBackend
+from verifiable.errors import Problem
 from verifiable.program.onnx_file import dump_program
 from verifiable.progress import Cancellation, ProgressEvent
+from verifiable.verification import evaluate as judge
 
 MODEL = MODELS / "digits_mlp.onnx"
 CALIBRATION = MODELS / "digits_calibration.npz"
@@ -105,6 +111,10 @@ def test_run_chooses_rows(program: verifiable.Program) -> None:
         (np.full((1, 1, 8, 8), 1e6), "out-of-range"),
         (np.full((1, 1, 8, 8), "x"), "not-numeric"),
         (np.array([None] * 64).reshape(1, 1, 8, 8), "not-numeric"),
+        ([[1, 2], [3]], "not-numeric"),
+        ({"input": [[1, 2], [3]]}, "not-numeric"),
+        ({1: np.zeros((1, 1, 8, 8))}, "wrong-names"),
+        (None, "not-numeric"),
     ],
 )
 def test_run_refuses_with_a_code(program: verifiable.Program, source: object, code: str) -> None:
@@ -308,11 +318,215 @@ def test_two_threads_share_a_cold_cache(program: verifiable.Program, tmp_path: P
         ({"backend": "magic"}, "unknown-backend"),
         ({"insecure_local_setup": True, "srs": "kzg.srs"}, "two-setups"),
         ({"context": b"short"}, "bad-digest"),
+        ({"context": "a" * 32}, "bad-digest"),
+        ({"time_limit_s": -1}, "invalid-input"),
+        ({"index": "0"}, "wrong-type"),
     ],
 )
 def test_wrong_arguments_are_typed(
-    program: verifiable.Program, keywords: dict[str, object], code: str
+    program: verifiable.Program,
+    monkeypatch: pytest.MonkeyPatch,
+    keywords: dict[str, object],
+    code: str,
 ) -> None:
+    """And found before any key is made."""
+    monkeypatch.setattr(EzklBackend, "setup", _must_not_run)
     with pytest.raises(verifiable.VerifiableError) as caught:
         verifiable.prove(program, INPUT, **keywords)  # type: ignore[arg-type]
     assert caught.value.code == code
+    if "index" not in keywords:
+        with pytest.raises(verifiable.VerifiableError) as caught:
+            verifiable.prove_many(program, INPUT, **keywords)  # type: ignore[arg-type]
+        assert caught.value.code == code
+
+
+def _must_not_run(*_: object, **__: object) -> None:
+    raise AssertionError("costly work was started")
+
+
+@pytest.mark.parametrize("thing", [None, 12345, {}, object()])
+def test_things_of_another_type_are_refused_by_a_typed_error(
+    program: verifiable.Program, digits_mlp_proof: Proven, thing: object
+) -> None:
+    proof = digits_mlp_proof.proof
+    calls: list[Callable[[], object]] = [
+        lambda: verifiable.run(thing, INPUT),  # type: ignore[arg-type]
+        lambda: verifiable.evaluate(thing, program=program),  # type: ignore[arg-type]
+        lambda: judge(thing, verifiable.Policy()),  # type: ignore[arg-type]
+        lambda: verifiable.evaluate(proof, keys={"ezkl": thing}),  # type: ignore[dict-item]
+        lambda: verifiable.inspect(thing),  # type: ignore[arg-type]
+        lambda: verifiable.compile(thing, calibration=CALIBRATION),  # type: ignore[arg-type]
+    ]
+    if thing is not None:
+        calls += [
+            lambda: verifiable.evaluate(proof, policy=thing),  # type: ignore[arg-type]
+            lambda: verifiable.evaluate(proof, lock=thing),  # type: ignore[arg-type]
+            lambda: verifiable.evaluate(proof, now=thing),  # type: ignore[arg-type]
+        ]
+    for call in calls:
+        with pytest.raises(verifiable.VerifiableError):
+            call()
+
+
+def test_a_proof_is_read_from_any_kind_of_bytes(digits_mlp_proof: Proven) -> None:
+    data = digits_mlp_proof.proof_path.read_bytes()
+    digests = {
+        verifiable.evaluate(given).statement_digest
+        for given in (data, bytearray(data), memoryview(data))
+    }
+    assert digests == {digits_mlp_proof.proof.statement.digest}
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None:
+    """A model that is none would be the next error."""
+    for output in (tmp_path / "no" / "folder.onnx", tmp_path):
+        with pytest.raises(verifiable.ResourceLimit) as caught:
+            verifiable.compile(b"no model", output=output)
+        assert caught.value.code == "unwritable-file"
+    with pytest.raises(verifiable.MalformedModel):
+        verifiable.compile(b"no model", output=tmp_path / "program.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", [verifiable.compile, verifiable.inspect])
+def test_a_program_where_a_model_is_expected_is_named_as_one(
+    digits_program: Path, tmp_path: Path, verb: Callable[..., object]
+) -> None:
+    data = digits_program.read_bytes()
+    for source in (digits_program, str(digits_program), data, onnx.load(digits_program)):
+        with pytest.raises(verifiable.MalformedModel) as caught:
+            verb(source)
+        assert caught.value.code == "already-a-program"
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(data[:-3])
+    for broken in (verb, verifiable.estimate):
+        with pytest.raises(verifiable.MalformedModel) as caught:
+            broken(damaged)
+        assert caught.value.code == "not-onnx"
+
+
+def test_values_beyond_float64_are_refused_before_proving(program: verifiable.Program) -> None:
+    outputs = tuple(replace(spec, scale=1e308) for spec in program.outputs)
+    wild = replace(program, outputs=outputs)
+    assert np.isinf(verifiable.run(wild, INPUT).output_values["output"]).any()
+    for call in (
+        lambda: verifiable.prove(wild, INPUT, insecure_local_setup=True),
+        lambda: verifiable.make_lock(wild, insecure_local_setup=True),
+    ):
+        with pytest.raises(verifiable.MalformedModel) as caught:
+            call()
+        assert caught.value.where == "program.schema.outputs[0].scale"
+
+
+# -- keys and locks ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["output", "context", "program"])
+def test_no_key_is_derived_for_a_proof_that_is_refused_without_one(
+    digits_mlp_proof: Proven, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    made = digits_mlp_proof
+    proof, policy, program = made.proof, verifiable.Policy(), made.program
+    monkeypatch.setattr("verifiable.api.derive_key", _must_not_run)
+    with pytest.raises(AssertionError):
+        verifiable.evaluate(proof, program=program)
+    if change == "output":
+        wrong = proof.outputs[0].copy()
+        wrong.reshape(-1)[0] ^= 1
+        proof = replace(proof, outputs=(wrong,))
+    elif change == "context":
+        policy = verifiable.Policy(context=b"1" * 32)
+    else:
+        scaled = tuple(replace(spec, scale=0.5) for spec in program.outputs)
+        program = replace(program, outputs=scaled)
+    verdict = verifiable.evaluate(proof, program=program, policy=policy)
+    assert verdict.outcome == "not_proven"
+    failed = verdict.failed[0].id
+    assert failed == {"output": "ST-9", "context": "ST-10", "program": "ST-5"}[change]
+    key = next(check for check in verdict.checks if check.id == "KEY-1")
+    assert failed in key.found
+    assert "give the program" not in key.hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        verifiable.ResourceLimit("the time limit passed", code="time-limit"),
+        verifiable.SetupError("no reference string"),
+        verifiable.UnsupportedModel([Problem(code="unsupported", node="n", what="no")]),
+    ],
+)
+def test_a_key_that_cannot_be_derived_leaves_the_verdict_open(
+    digits_mlp_proof: Proven, monkeypatch: pytest.MonkeyPatch, error: verifiable.VerifiableError
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("verifiable.api.derive_key", failing)
+    phases_s: dict[str, float] = {}
+    made = digits_mlp_proof
+    verdict = verifiable.evaluate(
+        made.proof, program=made.program, allow_insecure_setup=True, phases_s=phases_s
+    )
+    assert verdict.outcome == "undecided"
+    key = next(check for check in verdict.checks if check.id == "KEY-1")
+    assert (key.status, key.code) == ("undecided", "no-key")
+    assert error.what in key.found
+    assert set(phases_s) == {"derive_key", "verify"}
+
+
+@needs_ezkl
+def test_what_is_written_as_a_lock_is_read_as_one(
+    program: verifiable.Program, digits_program: Path, tmp_path: Path
+) -> None:
+    twice = verifiable.make_lock(
+        [digits_program, program], names=["a", "b"], insecure_local_setup=True
+    )
+    assert [model.name for model in twice.models] == ["a"]
+    assert verifiable.Lock.decode(twice.encode()).encode() == twice.encode()
+    for name, expected in ((".program.onnx", "model"), ("a\nb.onnx", "a_b")):
+        odd = tmp_path / name
+        odd.write_bytes(digits_program.read_bytes())
+        (model,) = verifiable.make_lock(odd, insecure_local_setup=True).models
+        assert model.name == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["a", "b"], "wrong-count"),
+        (["a" * 257], "bad-name"),
+        ([""], "bad-name"),
+        (["a\nb"], "bad-name"),
+        ([1], "bad-name"),
+    ],
+)
+def test_names_that_a_lock_cannot_hold_are_refused_before_the_work(
+    program: verifiable.Program, monkeypatch: pytest.MonkeyPatch, names: list[str], code: str
+) -> None:
+    monkeypatch.setattr(EzklBackend, "setup", _must_not_run)
+    with pytest.raises(verifiable.InvalidInput) as caught:
+        verifiable.make_lock(program, names=names, insecure_local_setup=True)
+    assert caught.value.code == code
+
+
+# -- backends of third parties -----------------------------------------------------------------
+
+
+def test_a_broken_backend_of_another_package_is_a_note(
+    program: verifiable.Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint(name="acme", value="acme_missing:Backend", group="verifiable.backends")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    with pytest.raises(verifiable.MissingDependency, match="acme_missing") as caught:
+        registry.get_backend("acme")
+    assert caught.value.code == "broken-backend"
+    report = verifiable.inspect(MODEL)
+    assert report.supported
+    assert report.backends["ezkl"] == ()
+    (problem,) = report.backends["acme"]
+    assert "acme_missing" in problem.what
+    forecasts = verifiable.estimate(program)
+    assert forecasts["ezkl"].estimate is not None
+    assert forecasts["acme"].estimate is None
+    assert forecasts["acme"].problems[0].code == "broken-backend"
