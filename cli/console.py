@@ -7,6 +7,7 @@ and nothing is read as markup.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -24,17 +25,30 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress as RichProgress
 
-__all__ = ["Console", "bytes_text", "printable", "seconds_text"]
+__all__ = ["Console", "bytes_text", "printable", "seconds_text", "silence"]
 
 PIPE_COLUMNS = 110  # width of tables where there is no terminal to ask
 
 
 def printable(text: object) -> str:
-    """`text` with every character that could steer a terminal written as an escape."""
+    """`text` on one line, with every character that could steer a terminal as an escape.
+
+    A line break counts: what follows it would look like a line of this program's own.
+    """
     return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in str(text)
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
     )
+
+
+def silence(stream: Any) -> None:
+    """Let what a broken stream still holds go nowhere, so that leaving does not fail again."""
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError, ValueError):  # closed, or no file at all
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -70,12 +84,16 @@ class Console:
     Args:
         as_json: the result is one JSON object on stdout.
         quiet: no talk but errors and warnings.
+
+    Attributes:
+        judging: the command judges a proof, so that whatever ends it otherwise than by a verdict
+            leaves the proof undecided.
     """
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        self._lock = threading.Lock()
+        self.judging = False
 
     # -- the result ----------------------------------------------------------------------------
 
@@ -126,20 +144,29 @@ class Console:
         """Report the error that ended the command; under `--json` as an object on stdout too."""
         if isinstance(error, UnsupportedModel) and len(error.problems) > 1:
             head = f"{error.where}: {error.what}" if error.where else error.what
-            text = "\n".join([head, *(f"  - {problem}" for problem in error.problems)])
+            lines = [head, *(f"  - {problem}" for problem in error.problems)]
         else:
-            text = str(error)
-        click.echo(f"error [{error.code}]: {printable(text)}", err=True)
+            lines = [str(error)]
+        text = "\n".join(printable(line) for line in lines)
+        click.echo(f"error [{error.code}]: {text}", err=True)
         if not self.quiet and not isinstance(error, VerificationError):
             click.echo(f"`verifiable explain {error.code}` tells more", err=True)
         if self.as_json:
-            self.result({"error": _error_document(error)}, lambda _: None)
+            self._no_result({"error": _error_document(error)})
 
     def defect(self, code: str, what: str) -> None:
         """Report the end of a command by something that is not a typed error."""
         click.echo(f"error [{code}]: {printable(what)}", err=True)
         if self.as_json:
-            self.result({"error": {"code": code, "what": what}}, lambda _: None)
+            self._no_result({"error": {"code": code, "what": what}})
+
+    def usage(self, what: str) -> None:
+        """Give the error of a command line, which click has told on stderr, as an object too."""
+        self._no_result({"error": _with_code(what, code="usage-error")})
+
+    def _no_result(self, document: dict[str, object]) -> None:
+        verdict = {"verdict": "undecided"} if self.judging else {}
+        self.result({**verdict, **document}, lambda _: None)
 
     def interrupted(self) -> None:
         """Say that the user stopped the work."""
@@ -178,6 +205,10 @@ def _text(text: str, style: str = "") -> RenderableType:
     from rich.text import Text
 
     return Text(printable(text), style=style)
+
+
+def _with_code(what: str, *, code: str) -> dict[str, object]:
+    return {"code": code, "what": what}
 
 
 def _error_document(error: VerifiableError) -> dict[str, object]:
@@ -265,7 +296,7 @@ class _Bars:
             if fraction is None and event.estimate_s:
                 fraction = min(0.95, event.elapsed_s / event.estimate_s)
             expected = f" of about {seconds_text(event.estimate_s)}" if event.estimate_s else ""
-            message = printable(event.message).replace("\n", " ")[:70]
+            message = printable(event.message)[:70]
             self._bars.update(
                 self._task,
                 total=None if fraction is None else 1.0,

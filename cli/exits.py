@@ -23,12 +23,18 @@ _USAGE_CODES = frozenset(
 )
 
 
-def exit_code(error: VerifiableError) -> int:
-    """The exit code for an error that ended a command."""
+def exit_code(error: VerifiableError, *, judging: bool = False) -> int:
+    """The exit code for an error that ended a command.
+
+    Args:
+        error: what was raised.
+        judging: the command judges a proof: whatever keeps it from a verdict leaves the proof
+            undecided, and only a verdict against the proof is `FAILED`.
+    """
     if isinstance(error, Cancelled):
         return INTERRUPTED
     if isinstance(error, MissingDependency) or error.code in _USAGE_CODES:
         return USAGE
-    if isinstance(error, MalformedFile | Undecided):
+    if judging or isinstance(error, MalformedFile | Undecided):
         return UNREADABLE
     return FAILED

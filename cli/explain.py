@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def command(subject: str, *, console: Console) -> None:
         _explain_check(console, checks[subject.upper()])
     elif subject in CODES or any(subject in spec.codes for spec in checks.values()):
         _explain_code(console, subject, checks)
-    elif Path(subject).exists() or subject.endswith(".json"):
+    elif os.path.exists(subject) or subject.endswith(".json"):
         _explain_proof(console, Path(subject))
     else:
         raise click.UsageError(
@@ -89,6 +90,8 @@ def _explain_code(console: Console, code: str, checks: dict[str, CheckSpec]) -> 
 
 
 def _explain_proof(console: Console, path: Path) -> None:
+    import numpy as np
+
     from verifiable.program.border import dequantise
     from verifiable.statement.proof import Proof
 
@@ -123,7 +126,8 @@ def _explain_proof(console: Console, path: Path) -> None:
         for spec in schema.inputs:
             out.line(f"  given {spec.name} {list(spec.shape)}, integers in [{spec.lo}, {spec.hi}],")
         for spec, values in zip(schema.outputs, proof.outputs, strict=True):
-            real = dequantise(values, scale=spec.scale, zero_point=spec.zero_point)
+            with np.errstate(over="ignore"):  # the values may lie far outside the schema
+                real = dequantise(values, scale=spec.scale, zero_point=spec.zero_point)
             out.line(f"  computes {spec.name} = {shown(values.reshape(-1).tolist())},")
             out.line(f"  which stands for {shown(real.reshape(-1).tolist())}.")
         if any(statement.context):

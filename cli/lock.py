@@ -58,7 +58,9 @@ def command(
     from verifiable.api import make_lock
     from verifiable.errors import SetupError
     from verifiable.files import write_bytes
+    from verifiable.sources import check_output
 
+    check_output(output)
     with interruptible(console) as cancel, console.progress() as progress:
 
         def made(local: bool) -> Lock:

@@ -5,9 +5,11 @@ Subcommands are imported when they are asked for, and import the library only wh
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -16,8 +18,8 @@ import click
 
 from verifiable.errors import VerifiableError
 
-from .console import Console
-from .exits import FAILED, INTERRUPTED, exit_code
+from .console import Console, silence
+from .exits import FAILED, INTERRUPTED, OK, UNREADABLE, exit_code
 
 __all__ = ["COMMANDS", "main"]
 
@@ -59,16 +61,19 @@ class _Commands(click.Group):
         except VerifiableError as error:
             _show_traceback()
             _console(ctx).failure(error)
-            ctx.exit(exit_code(error))
+            ctx.exit(exit_code(error, judging=_console(ctx).judging))
         except KeyboardInterrupt:
             _console(ctx).interrupted()
             ctx.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
-            # click reports these itself; of OSErrors only a closed pipe can reach this point
-            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # click reports these itself
+        except OSError as error:
+            _show_traceback()
+            _broken(error)
+            ctx.exit(_failed(ctx))
         except MemoryError:
             _console(ctx).defect("out-of-memory", "this machine has too little memory for the work")
-            ctx.exit(FAILED)
+            ctx.exit(_failed(ctx))
         except Exception as error:
             _show_traceback()
             _console(ctx).defect(
@@ -76,7 +81,79 @@ class _Commands(click.Group):
                 f"a defect of this program: {type(error).__name__}: {error} "
                 f"(set {DEBUG_VARIABLE}=1 to see where, and please report it)",
             )
-            ctx.exit(FAILED)
+            ctx.exit(_failed(ctx))
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command; adds to click's own: JSON for usage errors, broken streams."""
+        given = sys.argv[1:] if args is None else list(args)
+
+        def run() -> Any:
+            return super(_Commands, self).main(
+                given,
+                prog_name,
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+
+        if not standalone_mode:
+            return run()
+        _open_streams(given)
+        try:
+            ended = run()
+        except click.ClickException as error:
+            error.show()
+            if "--json" in given and isinstance(error, click.UsageError):
+                _print_usage_error(error)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        except OSError as error:  # while a page of help was written
+            _broken(error)
+            sys.exit(FAILED)
+        sys.exit(ended if isinstance(ended, int) else OK)
+
+
+def _open_streams(arguments: Sequence[str]) -> None:
+    """Refuse to work without stdout: the next file opened would take its place, and the result.
+
+    A closed stderr is replaced for the same reason; its reader has chosen to read nothing.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        Console().defect("stdout-closed", "stdout is closed, so there is no place for a result")
+        sys.exit(UNREADABLE if arguments[:1] == ["verify"] else FAILED)
+
+
+def _failed(ctx: click.Context) -> int:
+    """The exit code of an end that says nothing of a proof."""
+    return UNREADABLE if _console(ctx).judging else FAILED
+
+
+def _broken(error: OSError) -> None:
+    """Report in one line what the system refused; a reader who left needs no report."""
+    silence(sys.stdout)
+    if error.errno != errno.EPIPE:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        Console().defect("system-error", f"{place}{error.strerror or error}")
+
+
+def _print_usage_error(error: click.UsageError) -> None:
+    """The JSON of a command line that makes no sense, for those who parse what comes."""
+    judging = error.ctx is not None and error.ctx.info_name == "verify"
+    console = Console(as_json=True)
+    console.judging = judging
+    console.usage(error.format_message())
 
 
 def _console(ctx: click.Context) -> Console:

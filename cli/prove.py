@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -62,8 +63,10 @@ def command(
     """Run PROGRAM on an input, and prove that the output is what PROGRAM computes."""
     from verifiable.api import prove
     from verifiable.files import write_bytes
+    from verifiable.sources import check_output
     from verifiable.statement.statement import ZERO_CONTEXT
 
+    check_output(output)
     with interruptible(console) as cancel, console.progress() as progress:
         result = prove(
             program,
@@ -123,6 +126,13 @@ def _show(out: Console, result: ProveResult, output: Path) -> None:
         f"execute {seconds_text(result.execute_s)}, prove {seconds_text(result.prove_s)}, "
         f"verify {seconds_text(result.verify_s)}, peak {result.peak_rss_mib:,.0f} MiB"
     )
+
+
+def finite(value: Any) -> Any:
+    """Nested lists of numbers with None for those that JSON cannot write."""
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return value if math.isfinite(value) else None
 
 
 def shown(values: list[int] | list[float], *, limit: int = 16) -> str:

@@ -8,7 +8,7 @@ import click
 
 from .console import Console, seconds_text
 from .options import FILE, input_options, interruptible, reporting
-from .prove import shown
+from .prove import finite, shown
 
 __all__ = ["command"]
 
@@ -31,7 +31,9 @@ def command(
         console.warn("input values were clipped to what the program can hold")
     document = {
         "outputs": {name: values.tolist() for name, values in result.outputs.items()},
-        "output_values": {name: item.tolist() for name, item in result.output_values.items()},
+        "output_values": {
+            name: finite(item.tolist()) for name, item in result.output_values.items()
+        },
         "saturated": result.saturated,
         "execute_s": result.execute_s,
     }

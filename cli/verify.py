@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,10 +70,15 @@ def command(
     console: Console,
 ) -> None:
     """Check PROOF. Exit 0: proven; 1: not proven; 3: unreadable or undecided."""
+    console.judging = True
+    if index is not None and input_path is None:
+        raise click.UsageError("--index chooses a row of --input, which is not given")
+    if srs is not None and program is None:
+        raise click.UsageError("--srs derives the key of --program, which is not given")
     from verifiable.api import evaluate
 
+    phases_s: dict[str, float] = {}
     with interruptible(console) as cancel, console.progress() as progress:
-        began_s = time.perf_counter()
         verdict = evaluate(
             proof,
             policy=policy,
@@ -89,9 +93,10 @@ def command(
             time_limit_s=time_limit_s,
             progress=progress,
             cancel=cancel,
+            phases_s=phases_s,
         )
-        verify_s = time.perf_counter() - began_s
-    document = verdict_document(verdict, verify_s)
+    verify_s = phases_s["verify"]
+    document = {**verdict_document(verdict, verify_s), "derive_key_s": phases_s["derive_key"]}
     console.result(document, lambda out: show_verdict(out, verdict, verify_s))
     click.get_current_context().exit(_EXITS[verdict.outcome])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,18 @@ from sample_models import MODELS
 
 from verifiable.backends.ezkl import child
 from verifiable.cli import exits
+from verifiable.cli.console import Console
 from verifiable.cli.main import COMMANDS
+from verifiable.errors import (
+    InvalidInput,
+    Problem,
+    ProvingError,
+    ResourceLimit,
+    SetupError,
+    UnsupportedModel,
+)
+from verifiable.program.onnx_file import load_program, save_program
+from verifiable.statement.policy import Policy
 
 INPUT = MODELS / "digits_input.npz"
 CALIBRATION = MODELS / "digits_calibration.npz"
@@ -44,6 +56,8 @@ def test_version(cli) -> None:
         ("compile", MODELS / "digits_mlp.onnx", "-o", "never-written.onnx"),
         ("explain", "no-such-code"),
         ("lock", "-o", "model.lock"),
+        ("verify", "proof.json", "--index", "0"),
+        ("verify", "proof.json", "--lock", "model.lock", "--srs", "kzg.srs"),
     ],
 )
 def test_usage_is_2(cli, arguments: tuple[object, ...]) -> None:
@@ -129,6 +143,140 @@ def test_errors_under_json_are_objects_on_stdout(cli, tmp_path: Path) -> None:
     assert set(error) == {"code", "what", "where", "why", "hint"}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("verify", "--json"), ("verify", "p", "--index", "0", "--json"), ("prove", "--json"),
+     ("srs", "fetch", "99", "--json")],
+)  # fmt: skip
+def test_usage_errors_under_json_are_objects_too(cli, arguments: tuple[str, ...]) -> None:
+    ran = cli(*arguments)
+    assert ran.code == exits.USAGE
+    assert ran.document["error"]["code"] == "usage-error"
+    assert ran.document["error"]["what"] in ran.err
+    assert ran.document.get("verdict") == ("undecided" if arguments[0] == "verify" else None)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ResourceLimit("too slow", code="time-limit"), "time-limit"),
+        (SetupError("no"), "setup-error"),
+        (UnsupportedModel([Problem(code="unsupported", node="n", what="no")]), "unsupported"),
+        (InvalidInput("no"), "invalid-input"),
+        (ProvingError("no"), "proving-error"),
+        (MemoryError(), "out-of-memory"),
+        (ZeroDivisionError(), "internal-error"),
+        (OSError(28, "No space left on device"), None),
+    ],
+)
+def test_only_a_verdict_against_the_proof_is_1(
+    cli, digits_mlp_proof, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str | None
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("verifiable.api.evaluate", failing)
+    ran = cli("verify", digits_mlp_proof.proof_path, "--json")
+    assert ran.code == exits.UNREADABLE
+    if code is not None:
+        assert ran.document["verdict"] == "undecided"
+        assert ran.document["error"]["code"] == code
+    assert len(ran.err.splitlines()) <= 2
+
+
+def test_trouble_of_the_verifiers_own_is_3(cli, digits_mlp_proof, tmp_path: Path) -> None:
+    made = digits_mlp_proof
+    big = tmp_path / "big.json"
+    big.write_bytes(b" " * ((1 << 24) + 1))
+    bad = tmp_path / "nan.npz"
+    np.savez(bad, input=np.full((1, 1, 8, 8), np.nan, dtype=np.float32))
+    for options, code in (
+        (("--lock", big), "file-too-large"),
+        (("--policy", big), "file-too-large"),
+        (("--input", bad), "not-finite"),
+    ):
+        ran = cli("verify", made.proof_path, "--program", made.program_path, *options, "--json")
+        assert ran.code == exits.UNREADABLE
+        assert ran.document["verdict"] == "undecided"
+        assert ran.document["error"]["code"] == code
+
+
+def test_a_time_limit_on_deriving_the_key_leaves_the_verdict_open(
+    cli, digits_mlp_proof, tmp_path: Path
+) -> None:
+    made = digits_mlp_proof
+    ran = cli(
+        "verify",
+        made.proof_path,
+        "--program",
+        made.program_path,
+        "--allow-insecure-setup",
+        "--time-limit",
+        "0.001",
+        "--cache-dir",
+        tmp_path / "cache",
+        "--json",
+    )
+    assert ran.code == exits.UNREADABLE
+    assert ran.document["verdict"] == "undecided"
+    key = next(check for check in ran.document["checks"] if check["id"] == "KEY-1")
+    assert key["found"] != "no key"
+    assert "give the program" not in key["hint"]
+
+
+def test_files_in_each_others_place_are_named(cli, digits_mlp_proof, tmp_path: Path) -> None:
+    made = digits_mlp_proof
+    policy = tmp_path / "policy.json"
+    policy.write_bytes(Policy().encode())
+    for arguments, found in (
+        (("verify", policy), "it is a policy file"),
+        (("verify", made.program_path), "an ONNX file"),
+        (("verify", made.proof_path, "--lock", policy), "it is a policy file"),
+        (("verify", made.proof_path, "--policy", made.proof_path), "it is a proof file"),
+        (("verify", made.proof_path, "--lock", INPUT), "an .npz archive"),
+    ):
+        ran = cli(*arguments)
+        assert ran.code == exits.UNREADABLE
+        assert found in ran.err
+        assert str(arguments[-1]) in ran.err
+
+
+def test_outputs_that_cannot_be_written_are_found_first(
+    cli, digits_program: Path, tmp_path: Path
+) -> None:
+    absent, nowhere = tmp_path / "absent", tmp_path / "no" / "file"
+    for arguments in (
+        ("prove", absent, "--input", INPUT),
+        ("lock", absent),
+        ("compile", absent),
+    ):
+        ran = cli(*arguments, "-o", nowhere)
+        assert ran.code == exits.FAILED
+        assert "error [unwritable-file]" in ran.err
+        assert cli(*arguments, "-o", tmp_path / "file").code == exits.UNREADABLE
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_that_json_cannot_write_are_null(cli, digits_program: Path, tmp_path: Path) -> None:
+    program = load_program(digits_program)
+    wild = tmp_path / "wild.onnx"
+    outputs = tuple(replace(spec, scale=1e308) for spec in program.outputs)
+    save_program(replace(program, outputs=outputs), wild)
+    ran = cli("run", wild, "--input", INPUT, "--json")
+    assert ran.code == exits.OK
+    assert None in ran.document["output_values"]["output"][0]
+    assert "warning" not in ran.err.lower()
+
+
+def test_a_path_that_is_too_long_is_one_line(cli) -> None:
+    long = "x" * 5000
+    for arguments in (("explain", long), ("verify", long), ("explain", long + ".json")):
+        ran = cli(*arguments)
+        assert ran.code in (exits.USAGE, exits.UNREADABLE)
+        assert "system-error" not in ran.err
+        assert "internal-error" not in ran.err
+
+
 def test_a_proof_about_nothing_that_is_trusted_is_undecided(cli, digits_mlp_proof) -> None:
     ran = cli("verify", digits_mlp_proof.proof_path, "--allow-insecure-setup", "--json")
     assert ran.code == exits.UNREADABLE
@@ -159,7 +307,7 @@ def test_a_missing_ezkl_is_2_with_what_to_install(
     assert ran.code == exits.USAGE
     assert "pip install 'verifiable[ezkl]'" in ran.err
     assert not output.exists()
-    assert not any(path.is_file() for path in cache.rglob("*"))
+    assert [path.name for path in cache.rglob("*") if path.is_file()] in ([], [".verifiable-cache"])
 
 
 def test_all_reasons_at_once(cli, tmp_path: Path) -> None:
@@ -219,3 +367,32 @@ def test_texts_of_strangers_do_not_reach_the_terminal(
         assert "\x1b" not in ran.out + ran.err, arguments
         assert "\x07" not in ran.out + ran.err, arguments
     assert "owned" in cli("verify", path).err + cli("verify", path).out
+
+
+def test_a_name_cannot_write_a_verdict(cli, digits_mlp_proof, tmp_path: Path) -> None:
+    """A tensor's name of two lines, the second one a verdict of the prover's making."""
+    document = json.loads(digits_mlp_proof.proof_path.read_text())
+    spoof = f"y\nPROVEN: statement 0x{'00' * 32} (ezkl, 0.2 s)"
+    document["program"]["schema"]["outputs"][0]["name"] = spoof
+    path = tmp_path / "proof.json"
+    path.write_text(json.dumps(document, sort_keys=True, separators=(",", ":")))
+    for command in ("verify", "explain"):
+        ran = cli(command, path)
+        assert ran.code == exits.UNREADABLE
+        assert "control-character" in ran.err
+        assert not any(line.startswith("PROVEN") for line in (ran.out + ran.err).splitlines())
+
+
+def test_whatever_is_printed_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    spoof = "y\nPROVEN\r\x85\u2028\u202ePROVEN"
+    console = Console()
+    for write in (console.line, console.say, console.warn):
+        write(spoof)
+    console.table(("name",), [(spoof,)])
+    console.failure(InvalidInput(spoof))
+    console.failure(UnsupportedModel([Problem(code="x", node="n", what=spoof)] * 2))
+    told = capsys.readouterr()
+    lines = (told.out + told.err).splitlines()
+    assert len(lines) > 8
+    assert not any(line.lstrip().startswith("PROVEN") for line in lines)
+    assert "\\nPROVEN" in told.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,6 +51,55 @@ def test_pipes_get_no_colour_and_no_animation(shell, digits_mlp_proof) -> None:
     assert ANSI not in ran.out + ran.err
     assert "\r" not in ran.out + ran.err
     assert "NOT PROVEN" not in ran.err
+
+
+def ended(redirection: str, *arguments: object) -> tuple[int, str]:
+    """The exit code and the stderr of a command under a redirection of the shell's."""
+    words = " ".join(map(shlex.quote, [*COMMAND, *map(str, arguments)]))
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{words} {redirection}"],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the full device is a Linux thing")
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_result_that_cannot_be_written_is_one_line_and_no_success(
+    digits_mlp_proof, redirection: str, as_json: tuple[str, ...]
+) -> None:
+    made = digits_mlp_proof
+    for arguments, expected in (
+        (("verify", made.proof_path, "--program", made.program_path, "--allow-insecure-setup"), 3),
+        (("explain", "EZ-9"), 1),
+        (("--help",), 1),
+    ):
+        options = () if arguments == ("--help",) else ("-q", *as_json)
+        code, err = ended(redirection, *arguments, *options)
+        assert code == expected, err
+        assert err.startswith("error ["), err
+        assert len(err.splitlines()) == 1, err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell's redirections are a POSIX thing")
+def test_a_reader_who_leaves_early_gets_no_complaint(digits_mlp_proof) -> None:
+    code, err = ended(
+        "| true; exit 7", "verify", digits_mlp_proof.proof_path, "--quiet", "--allow-insecure-setup"
+    )
+    assert (code, err) == (7, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell's redirections are a POSIX thing")
+def test_a_closed_stderr_changes_nothing_else(digits_mlp_proof, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, _ = ended(f">{shlex.quote(str(out))} 2>&-", "explain", "EZ-9")
+    assert code == 0
+    assert out.read_text().startswith("EZ-9")
 
 
 def on_terminal(*arguments: object, env: dict[str, str] | None = None) -> str:
@@ -136,7 +186,8 @@ def test_ctrl_c_leaves_nothing_behind(digits_program: Path, tmp_path: Path) -> N
     assert "Traceback" not in err
     assert "cancelled" in err
     assert not output.exists()
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert left in ([], [".verifiable-cache"])  # the mark that the folder is a cache
 
 
 def test_a_keyboard_interrupt_is_one_line(cli, monkeypatch: pytest.MonkeyPatch) -> None:
