@@ -25,8 +25,8 @@ TICK_S = 0.2
 
 _STDERR_TAIL_BYTES = 4000
 
-_NO_RESULT_STATUS = 74
-"""The worker's exit status where it could not write its result."""
+_NO_RESULT_STATUS = 120
+"""Above it is the worker's exit status where it could not write its result."""
 
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 """How ezkl (Rust) and the worker tell which error of the system they met."""
@@ -156,8 +156,8 @@ def _ending(folder: Path, returncode: int, peak: int) -> Ending:
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        if returncode == _NO_RESULT_STATUS:
-            return Ending(status="storage", message=words or "the result could not be written")
+        if returncode >= _NO_RESULT_STATUS:
+            return Ending(status="storage", message=os.strerror(returncode - _NO_RESULT_STATUS))
         # No result: the process died inside native code. Rust aborts when it cannot allocate.
         reason = f"exit status {returncode}" if returncode >= 0 else f"signal {-returncode}"
         return Ending(status="killed", message=f"{reason}. {words}".strip(), peak_rss_bytes=peak)

@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-_NO_RESULT_STATUS = 74
+_NO_RESULT_STATUS = 120
 _PR_SET_PDEATHSIG = 1
 _MODULUS = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
 
@@ -202,7 +202,12 @@ def _run(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Do the job described in `job.json` of the current folder."""
+    """Do the job described in `job.json` of the current folder.
+
+    Returns:
+        0, or more than `_NO_RESULT_STATUS` by the number of the system's error that kept the
+        result from being written.
+    """
     os.dup2(2, 1)  # whatever ezkl prints becomes talk, never a result
     # Set before ezkl is loaded: it panics without HOME, and keeps files of its own below it.
     os.environ["HOME"] = os.getcwd()
@@ -212,11 +217,10 @@ def main() -> int:
     try:
         Path("result.part").write_text(json.dumps(result), encoding="utf-8")
         os.replace("result.part", "result.json")
-    except OSError as error:
-        sys.stderr.write(f"{error}\n")
-        return _NO_RESULT_STATUS
+    except OSError as error:  # a full disk takes no words either
+        return _NO_RESULT_STATUS + (error.errno or 0)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os._exit(main())  # a usual exit would fail to flush what ezkl printed, and say so by its status
