@@ -47,7 +47,7 @@ def verify(proof, settings, vk, srs):
     if kind == "full": raise RuntimeError("[io] failed: No space left on device (os error 28)")
     if kind == "full for python": open("/dev/full", "w").write("x" * 9999)
     if kind == "no result": os.symlink("/dev/full", "result.part")
-    if kind == "no words": os.symlink("/dev/full", "result.part"); os.dup2(os.open("/dev/full", 1), 2)
+    if kind == "no words": os.symlink("/dev/full", "result.part"); os.close(2)
     return True
 """
 
