@@ -134,8 +134,8 @@ _MODELS = {
     "terms, smaller weights or 8-bit activations.",
     "scale-ratio": "The scales of an operand and of the result lie too far apart for exact integer "
     "arithmetic. Calibrate with typical data.",
-    "input-quantised-twice": "A quantised model quantises one of its inputs in two ways. Quantise it "
-    "once.",
+    "input-quantised-twice": "A quantised model quantises one of its inputs in two ways. Quantise "
+    "it once.",
     "calibration-needed": "A float model needs calibration data: --calibration FILE.npz with some "
     "hundred typical inputs.",
     "contradicting-shapes": "The shapes in the model contradict each other.",

@@ -252,6 +252,15 @@ def test_structures_that_do_not_fit_are_refused(
     assert code_of(changed(DOCUMENT, path, lambda old: value)) == code
 
 
+def test_a_tensor_may_span_all_that_its_width_holds() -> None:
+    """As an output of eight bytes does whose node has no clamp."""
+    copy = json.loads(json.dumps(DOCUMENT))
+    widest = {"width": 8, "lo": -(2**63), "hi": 2**63 - 1, "zero_point": -1}
+    copy["program"]["schema"]["outputs"][0].update(widest)
+    (spec, _) = Proof.decode(json.dumps(copy).encode()).program.schema.outputs
+    assert (spec.lo, spec.hi) == (-(2**63), 2**63 - 1)
+
+
 def test_a_hidden_input_is_not_in_the_file() -> None:
     honest = dense_case(visibility="hashed", inputs=None)
     document = json.loads(honest.proof.encode())
