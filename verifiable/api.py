@@ -397,6 +397,8 @@ def evaluate(
         keys=known or None,
         cache_dir=folder,
     )
+    if cancel is not None:  # who asked to stop is not told `proven`
+        cancel.check("verify")
     if phases_s is not None:
         total_s = time.perf_counter() - began_s
         phases_s.update(derive_key=derive_key_s, verify=total_s - derive_key_s)

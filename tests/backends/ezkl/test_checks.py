@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from ezkl_samples import ALLOWING, CONTEXT, Proven
 
+from verifiable import api
 from verifiable.backends.base import Judgement, Key
 from verifiable.backends.ezkl import verify as verify_module
 from verifiable.backends.ezkl.backend import EzklBackend
@@ -19,7 +20,8 @@ from verifiable.backends.ezkl.child import Ending
 from verifiable.backends.ezkl.format import EZKL_VERSION, EzklKey, Payload
 from verifiable.backends.ezkl.verify import EZKL_CHECKS
 from verifiable.cache import Cache
-from verifiable.errors import MalformedProof, VerificationError
+from verifiable.errors import Cancelled, MalformedProof, VerificationError
+from verifiable.progress import Cancellation
 from verifiable.statement.policy import Policy
 from verifiable.verification import evaluate, verify
 
@@ -262,6 +264,23 @@ def test_an_interrupt_during_ez_9_is_no_verdict(
     monkeypatch.setattr(verify_module, "run_child", interrupted)
     with pytest.raises(KeyboardInterrupt):
         evaluate(proven.proof, ALLOWING, program=proven.program, keys={"ezkl": proven.key})
+
+
+def test_cancelling_during_ez_9_is_no_verdict(
+    proven: Proven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = Cancellation()
+    genuine = verify_module.run_child
+
+    def cancelled(*words: object, **more: object) -> Ending:
+        cancel.cancel()
+        return genuine(*words, **more)
+
+    known = {"policy": ALLOWING, "program": proven.program, "keys": {"ezkl": proven.key}}
+    assert api.evaluate(proven.proof, cancel=cancel, **known).outcome == "proven"
+    monkeypatch.setattr(verify_module, "run_child", cancelled)
+    with pytest.raises(Cancelled):
+        api.evaluate(proven.proof, cancel=cancel, **known)
 
 
 @pytest.mark.parametrize("status", ["storage", "killed", "timeout"])
