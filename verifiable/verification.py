@@ -266,7 +266,8 @@ def _find_key(
             return None, table.KEY_1.failed(
                 "key-of-another-backend", expected=proof.backend, found=key.backend
             )
-        return key, table.KEY_1.ok(expected=expected, found="derived by this verifier")
+        kept = " (kept in its cache)" if key.from_cache else ""
+        return key, table.KEY_1.ok(expected=expected, found=f"derived by this verifier{kept}")
     entry = None if lock is None else lock.entry(proof.statement.program_root)
     fields = None if entry is None else entry.backends.get(proof.backend)
     if fields is None:

@@ -491,6 +491,8 @@ def test_key_1_says_who_derived_the_key() -> None:
     by_verifier = judged(honest.proof, keys={"toy": TOY_KEY})
     assert _check(by_verifier, "KEY-1").found == "derived by this verifier"
     assert not any("KEY-1" in text for text in by_verifier.does_not_establish)
+    cached = judged(honest.proof, keys={"toy": replace(TOY_KEY, from_cache=True)})
+    assert _check(cached, "KEY-1").found == "derived by this verifier (kept in its cache)"
 
 
 # --- the verdict -----------------------------------------------------------------------------
