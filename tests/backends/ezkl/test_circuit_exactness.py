@@ -221,6 +221,36 @@ def test_the_planned_digits_are_just_enough(
     assert "decomposition error" in caught.value.why
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zero point cancels the clamp",
+        "shift of one division",
+        "shift of two divisions",
+        "shift 31",
+        "shift 40",
+        "add",
+        "conv",
+        "max pool of negative values, padded",
+        "table",
+    ],
+)
+def test_the_bound_on_written_values_suffices(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the smallest base that holds the bound every input still has a witness."""
+    circuit = build(CASES[name])
+    plan = plan_circuit(circuit)
+    base = 2
+    while base**plan.digits - 1 < circuit.written_bound:
+        base += 1
+    assert base <= plan.base
+    rows = max(plan.logrows, base.bit_length() + 1)
+    tight = replace(plan, base=base, logrows=rows)
+    monkeypatch.setattr(simulate_module, "plan_circuit", lambda circuit: tight)
+    check_exact(CASES[name], tmp_path)
+
+
 # -- refusals ------------------------------------------------------------------------------------
 
 
