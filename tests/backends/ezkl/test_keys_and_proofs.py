@@ -18,7 +18,9 @@ from verifiable.api import compile
 from verifiable.backends.base import Options
 from verifiable.backends.ezkl import keys as keys_module
 from verifiable.backends.ezkl import prove as prove_module
+from verifiable.backends.ezkl import verify as verify_module
 from verifiable.backends.ezkl.backend import EzklBackend
+from verifiable.backends.ezkl.child import Ending
 from verifiable.backends.ezkl.format import Payload
 from verifiable.backends.ezkl.phases import Phases
 from verifiable.backends.ezkl.settings import canonical_settings
@@ -296,6 +298,19 @@ def test_a_proof_that_does_not_verify_is_not_returned(
             proven.program, proven.trace, proven.statement, proven.setup, options(ezkl_cache)
         )
     assert caught.value.code == "own-proof-rejected"
+
+
+def test_a_proof_that_could_not_be_verified_is_not_returned(
+    ezkl_cache: Path, proven: Proven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = Ending(status="storage", message="No space left on device")
+    monkeypatch.setattr(verify_module, "run_child", lambda *words, **more: ending)
+    with pytest.raises(ResourceLimit) as caught:
+        EzklBackend().prove(
+            proven.program, proven.trace, proven.statement, proven.setup, options(ezkl_cache)
+        )
+    assert caught.value.code == "verifier-stopped"
+    assert caught.value.why == "No space left on device"
 
 
 def test_unsupported_nodes_are_all_named_at_once(tmp_path: Path) -> None:
