@@ -6,6 +6,7 @@ and nothing is read as markup.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -190,8 +191,13 @@ class Console:
     def _rich(self, stream: Any) -> RichConsole:
         from rich.console import Console as RichConsole
 
+        class Plain(RichConsole):
+            def on_broken_pipe(self) -> None:
+                """Leave the exit code to this program: rich's own is that of a false proof."""
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
         width = None if stream.isatty() else PIPE_COLUMNS
-        return RichConsole(
+        return Plain(
             file=stream,
             width=width,
             markup=False,
