@@ -238,7 +238,9 @@ def test_the_program_root_ignores_what_does_not() -> None:
     assert commit_program(renamed).program_root == commit_program(base).program_root
 
 
-@pytest.mark.parametrize("name", ["", "x" * 257, "\ud800", "twice"])
+@pytest.mark.parametrize(
+    "name", ["", "x" * 257, "\ud800", "twice", "y\nPROVEN", "y\x1b[2J", "\u202ey"]
+)
 def test_names_that_would_mislead_are_refused(name: str) -> None:
     base = pair_program()
     first = replace(base.outputs[0], name=name)
