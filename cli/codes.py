@@ -53,6 +53,8 @@ _FILES = {
     "verifier would believe. Name a folder of your own by --cache-dir or VERIFIABLE_CACHE_DIR.",
     "unwritable-cache": "The cache folder cannot be written to. Free some space, or name another "
     "folder by --cache-dir or VERIFIABLE_CACHE_DIR.",
+    "output-is-input": "The output file is one of the files that are read, which it would replace. "
+    "Name another file with -o.",
     "unwritable-file": "The output cannot be written. Check that its folder exists, is writable "
     "and has space.",
     "malformed-file": "A file (lock, policy, reference string, ...) does not follow its format.",

@@ -19,7 +19,14 @@ UNREADABLE = 3  # a file cannot be read, or the verifier lacks something to deci
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 _USAGE_CODES = frozenset(
-    ("calibration-needed", "index-needed", "no-such-row", "two-setups", "unknown-backend")
+    (
+        "calibration-needed",
+        "index-needed",
+        "no-such-row",
+        "output-is-input",
+        "two-setups",
+        "unknown-backend",
+    )
 )
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
+
 
 @click.command("lock")
 @click.argument("programs", type=FILE, nargs=-1, required=True)
@@ -60,7 +62,7 @@ def command(
     from verifiable.files import write_bytes
     from verifiable.sources import check_output
 
-    check_output(output)
+    check_output(output, sources=(*programs, srs))
     with interruptible(console) as cancel, console.progress() as progress:
 
         def made(local: bool) -> Lock:
@@ -84,13 +86,17 @@ def command(
             console.warn(f"no public setup ({error.what}): the lock pins keys of a local one")
             lock = made(True)
     write_bytes(output, lock.encode())
+    setups = _setups(lock, cache_dir)
     document = {
         "lock": str(output),
         "models": [
             {
                 "name": model.name,
                 "program_root": "0x" + model.program_root.hex(),
-                "backends": {name: dict(fields) for name, fields in model.backends.items()},
+                "backends": {
+                    name: {**fields, "setup": setups.get(name)}
+                    for name, fields in model.backends.items()
+                },
             }
             for model in lock.models
         ],
@@ -104,5 +110,22 @@ def command(
                     text = value if len(value) <= 72 else value[:64] + "..."
                     out.line(f"  {name} {field}: {text}")
         out.line(f"{output}: whoever verifies with it trusts you to have derived these keys")
+        for setup in sorted(set(setups.values()) - {"public"}):
+            out.line(f"INSECURE: pins keys of a setup {_ORIGINS[setup]}", style="bold red")
 
     console.result(document, show)
+
+
+def _setups(lock: Lock, cache_dir: Path | None) -> dict[str, str]:
+    """By backend that has one, the origin of its setup: `public`, `local` or `unknown`."""
+    from verifiable.backends.ezkl.format import BACKEND_ID, EzklKey
+    from verifiable.backends.ezkl.trust import srs_label
+    from verifiable.cache import Cache
+
+    found: dict[str, str] = {}
+    for model in lock.models:
+        for name, fields in model.backends.items():
+            if name == BACKEND_ID:
+                label = srs_label(EzklKey.from_fields(fields).s_g2, Cache(cache_dir))
+                found[name] = label if label in ("public", "local") else "unknown"
+    return found

@@ -66,7 +66,7 @@ def command(
     from verifiable.sources import check_output
     from verifiable.statement.statement import ZERO_CONTEXT
 
-    check_output(output)
+    check_output(output, sources=(program, input_path, srs))
     with interruptible(console) as cancel, console.progress() as progress:
         result = prove(
             program,

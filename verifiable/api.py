@@ -135,7 +135,7 @@ def compile(
         calibration_method: how the range of a tensor follows from the values seen.
         scales: activation scales of an earlier compilation (`program.metadata["scales"]`), to
             make the same program again without calibration data.
-        output: also write the program to this file, atomically.
+        output: also write the program to this file, atomically; not one of those that are read.
 
     Returns:
         The program. Its metadata tell the accuracy against the float model (`accuracy`, JSON) and
@@ -144,11 +144,12 @@ def compile(
     Raises:
         MalformedModel, MalformedInput: model or calibration data cannot be read or used, or the
             model is a compiled program already.
+        InvalidInput: `output` is a file that is read.
         UnsupportedModel: with every reason at once.
         ResourceLimit, Cancelled.
     """
     if output is not None:
-        check_output(output)
+        check_output(output, sources=(model, calibration))
     refuse_program(model)
     rows: Mapping[str, npt.ArrayLike] | None = None
     if calibration is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
@@ -106,14 +106,34 @@ def is_program(source: ModelSource) -> bool:
     return getattr(source, "producer_name", "") == PRODUCER
 
 
-def check_output(path: PathLike) -> None:
+def check_output(path: PathLike, *, sources: Iterable[object] = ()) -> None:
     """Find out before costly work whether its result can be written; leaves nothing behind.
 
+    Args:
+        path: of the file to write.
+        sources: what the work reads; those that are paths must not lead to the same file.
+
     Raises:
+        InvalidInput: (code `output-is-input`) writing would replace a file that is read.
         ResourceLimit: (code `unwritable-file`) it cannot.
     """
+    for source in sources:
+        if isinstance(source, str | os.PathLike) and _same_file(path, source):
+            raise InvalidInput(
+                "the output would replace a file that is read",
+                where=os.fspath(path),
+                hint="name another file for the output",
+                code="output-is-input",
+            )
     with suppress(_OnlyAsked), atomic_path(path):
         raise _OnlyAsked
+
+
+def _same_file(one: PathLike, other: PathLike | str) -> bool:
+    """Whether two paths lead to one regular file, links of both kinds followed."""
+    with suppress(OSError, ValueError):
+        return os.path.isfile(other) and os.path.samefile(one, other)
+    return False
 
 
 class _OnlyAsked(Exception):

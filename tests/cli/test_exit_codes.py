@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -255,6 +256,34 @@ def test_outputs_that_cannot_be_written_are_found_first(
         assert "error [unwritable-file]" in ran.err
         assert cli(*arguments, "-o", tmp_path / "file").code == exits.UNREADABLE
         assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_never_replaces_what_is_read(cli, digits_program: Path, tmp_path: Path) -> None:
+    model, rows, program, array = (
+        Path(shutil.copy(path, tmp_path / f"{number}{path.suffix}"))
+        for number, path in enumerate(
+            (MODELS / "digits_mlp.onnx", CALIBRATION, digits_program, INPUT)
+        )
+    )
+    before = {path: path.read_bytes() for path in (model, rows, program, array)}
+    (tmp_path / "soft").symlink_to(program)
+    (tmp_path / "hard").hardlink_to(model)
+    prove = ("prove", program, "--input", array, "--insecure-local-setup")
+    for arguments, output in (
+        (("compile", model, "--calibration", rows), model),
+        (("compile", model, "--calibration", rows), rows),
+        (("compile", model, "--calibration", rows), tmp_path / "hard"),
+        (prove, program),
+        (prove, array),
+        (prove, tmp_path / "soft"),
+        (("prove", program, "--input", array, "--srs", rows), rows),
+        (("lock", model, program, "--insecure-local-setup"), program),
+        (("lock", program, "--srs", rows), rows),
+    ):
+        ran = cli(*arguments, "-o", output)
+        assert ran.code == exits.USAGE, (arguments, output)
+        assert "error [output-is-input]" in ran.err
+    assert before == {path: path.read_bytes() for path in before}
 
 
 def test_numbers_that_json_cannot_write_are_null(cli, digits_program: Path, tmp_path: Path) -> None:
