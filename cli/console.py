@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress as RichProgress
 
-__all__ = ["Console", "bytes_text", "printable", "seconds_text", "silence"]
+__all__ = [
+    "Console",
+    "bytes_text",
+    "counted",
+    "mebibytes_text",
+    "printable",
+    "seconds_text",
+    "silence",
+]
 
 PIPE_COLUMNS = 110  # width of tables where there is no terminal to ask
 
@@ -56,6 +64,8 @@ def seconds_text(seconds: float | None) -> str:
     """A duration for people."""
     if seconds is None:
         return "unknown"
+    if seconds < 0.001:
+        return "< 1 ms"
     if seconds < 0.0995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 120:
@@ -77,6 +87,16 @@ def bytes_text(count: float | None) -> str:
                 f"{count / size:.3g} {unit}" if count < 1000 * size else f"{count / size:,.0f} GB"
             )
     raise AssertionError("unreachable")
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """A number of things for people."""
+    return f"{count} {one if count == 1 else many}"
+
+
+def mebibytes_text(count: float | None) -> str:
+    """An amount of memory for people, in the unit of `peak_rss_mib`."""
+    return "unknown" if count is None else f"{count / 2**20:,.0f} MiB"
 
 
 class Console:
@@ -101,7 +121,7 @@ class Console:
     def result(self, document: Mapping[str, object], show: Callable[[Console], None]) -> None:
         """Write the result: `document` as JSON, or what `show` writes for people."""
         if self.as_json:
-            click.echo(json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False))
+            click.echo(json.dumps(_rounded(document), indent=2, ensure_ascii=True, allow_nan=False))
         else:
             show(self)
 
@@ -118,14 +138,19 @@ class Console:
         rows: Sequence[Sequence[str]],
         *,
         styles: Mapping[str, str] | None = None,
+        right: Sequence[str] = (),
     ) -> None:
-        """Write a table; `styles` maps the whole text of a cell to a style."""
+        """Write a table; `styles` maps the whole text of a cell to a style.
+
+        The columns named in `right` hold numbers, which end at one place.
+        """
         from rich import box
         from rich.table import Table
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(column, overflow="fold")
+            justify: Literal["left", "right"] = "right" if column in right else "left"
+            table.add_column(column, overflow="fold", justify=justify)
         for row in rows:
             table.add_row(*(_text(cell, (styles or {}).get(cell, "")) for cell in row))
         self._rich(sys.stdout).print(table)
@@ -205,6 +230,25 @@ class Console:
             emoji=False,
             legacy_windows=False,
         )
+
+
+_SECONDS_DIGITS = 6
+_VALUES = ("inputs", "outputs", "output_values")
+"""Keys of a result whose members are named by the model, and are not rounded."""
+
+
+def _rounded(value: object, *, seconds: bool = False) -> object:
+    """A result with its times (keys that end in `_s`, and all below them) to the microsecond."""
+    if isinstance(value, Mapping):
+        return {
+            key: item
+            if key in _VALUES
+            else _rounded(item, seconds=seconds or str(key).endswith("_s"))
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_rounded(item, seconds=seconds) for item in value]
+    return round(value, _SECONDS_DIGITS) if seconds and isinstance(value, float) else value
 
 
 def _text(text: str, style: str = "") -> RenderableType:

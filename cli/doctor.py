@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 
-from .console import Console, bytes_text
+from .console import Console, bytes_text, mebibytes_text
 from .exits import FAILED, OK
 from .options import cache_option, reporting
 
-__all__ = ["command"]
+__all__ = ["command", "memory_bytes"]
 
 _TESTED = ("Linux", "x86_64", (3, 11))
 _REQUIRED = ("numpy", "onnx", "onnxruntime", "pycryptodome", "click", "rich", "cryptography")
@@ -34,7 +34,7 @@ class _Finding:
     hint: str = ""
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check whether this machine is ready.")
 @cache_option
 @reporting
 def command(cache_dir: Path | None, *, console: Console) -> None:
@@ -106,14 +106,17 @@ def _packages() -> _Finding:
 def _ezkl() -> _Finding:
     from verifiable.backends.ezkl.format import EZKL_VERSION
 
-    hint = "pip install 'verifiable[ezkl]' to make and verify ezkl proofs"
+    hint = (
+        "pip install 'verifiable[ezkl]': without it this machine compiles and runs programs, but "
+        "neither makes nor verifies proofs"
+    )
     try:
         found = version("ezkl")
     except PackageNotFoundError:
-        return _Finding(name="ezkl", level="note", found="not installed", hint=hint)
+        return _Finding(name="ezkl", level="problem", found="not installed", hint=hint)
     if found != EZKL_VERSION:
         return _Finding(
-            name="ezkl", level="note", found=f"{found}, but {EZKL_VERSION} is needed", hint=hint
+            name="ezkl", level="problem", found=f"{found}, but {EZKL_VERSION} is needed", hint=hint
         )
     return _Finding(name="ezkl", level="ok", found=found)
 
@@ -149,12 +152,19 @@ def _cache_folder(cache_dir: Path | None) -> _Finding:
     return _Finding(name="cache", level="ok", found=f"{root} is writable and holds {size}")
 
 
-def _memory() -> _Finding:
+def memory_bytes() -> int | None:
+    """The memory of this machine; None if the system does not say."""
     try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _memory() -> _Finding:
+    total = memory_bytes()
+    if total is None:
         return _Finding(name="memory", level="ok", found="this system does not say")
-    found = f"{bytes_text(total)}, {os.cpu_count()} processors"
+    found = f"{mebibytes_text(total)}, {os.cpu_count()} processors"
     if total < _LITTLE_MEMORY_BYTES:
         return _Finding(
             name="memory",

@@ -28,7 +28,7 @@ __all__ = ["command"]
 _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
 
 
-@click.command("lock")
+@click.command("lock", short_help="Pin programs and their verification keys.")
 @click.argument("programs", type=FILE, nargs=-1, required=True)
 @output_option("the lock")
 @click.option(
@@ -104,7 +104,7 @@ def command(
 
     def show(out: Console) -> None:
         for model in lock.models:
-            out.line(f"{model.name}: program root 0x{model.program_root.hex()}")
+            out.line(f"{model.name!r}: program root 0x{model.program_root.hex()}")
             for name, fields in model.backends.items():
                 for field, value in fields.items():
                     text = value if len(value) <= 72 else value[:64] + "..."
@@ -118,14 +118,13 @@ def command(
 
 def _setups(lock: Lock, cache_dir: Path | None) -> dict[str, str]:
     """By backend that has one, the origin of its setup: `public`, `local` or `unknown`."""
-    from verifiable.backends.ezkl.format import BACKEND_ID, EzklKey
-    from verifiable.backends.ezkl.trust import srs_label
-    from verifiable.cache import Cache
+    from verifiable.backends.base import SetupOrigins
+    from verifiable.backends.registry import get_backend
 
     found: dict[str, str] = {}
     for model in lock.models:
         for name, fields in model.backends.items():
-            if name == BACKEND_ID:
-                label = srs_label(EzklKey.from_fields(fields).s_g2, Cache(cache_dir))
-                found[name] = label if label in ("public", "local") else "unknown"
+            backend = get_backend(name, cache_dir=cache_dir)
+            if isinstance(backend, SetupOrigins):
+                found[name] = backend.setup_origin(fields)
     return found

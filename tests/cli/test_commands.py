@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from sample_models import MODELS, Proven
+
+from verifiable.backends.base import Estimate
+from verifiable.backends.ezkl.keys import KEYS_KIND
+from verifiable.backends.ezkl.trust import SRS_KIND
+from verifiable.cli.cache import KINDS
+from verifiable.survey import Forecast
 
 
 def test_explain_a_check(cli) -> None:
@@ -55,6 +66,21 @@ def test_cache_list_and_clear(cli, digits_program: Path, tmp_path: Path) -> None
     assert "local" in srs.out
 
 
+def test_cache_clear_knows_the_kinds_that_there_are(cli, tmp_path: Path) -> None:
+    assert sorted(KINDS) == sorted((KEYS_KIND, SRS_KIND))
+    ran = cli("cache", "clear", "--kind", "ezkl-key", "--cache-dir", tmp_path)
+    assert ran.code == 2
+
+
+def test_srs_list_is_in_the_order_of_numbers(cli, tmp_path: Path) -> None:
+    for logrows in (10, 4):
+        folder = tmp_path / SRS_KIND / f"local-k{logrows}"
+        assert cli("srs", "generate", logrows, "--cache-dir", tmp_path).code == 0, folder
+    listed = cli("srs", "list", "--cache-dir", tmp_path, "--json").document["srs"]
+    assert [item["logrows"] for item in listed] == [4, 10]
+    assert "2 entries" in cli("cache", "list", "--cache-dir", tmp_path).out
+
+
 def test_srs_generate_and_import(cli, tmp_path: Path) -> None:
     pytest.importorskip("ezkl", reason="reference strings need the extra `ezkl`")
     made = cli("srs", "generate", 6, "--cache-dir", tmp_path / "a", "--json")
@@ -81,6 +107,19 @@ def test_doctor(cli, tmp_path: Path) -> None:
     broken = cli("doctor", "--cache-dir", blocked / "cache")
     assert broken.code == 1
     assert "name a writable folder" in broken.out
+
+
+def test_doctor_without_ezkl_is_not_ready(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        if name == "ezkl":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr("verifiable.cli.doctor.version", absent)
+    ran = cli("doctor")
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1] == "not ready"
+    assert "pip install 'verifiable[ezkl]'" in ran.out
 
 
 def test_doctor_without_home(cli) -> None:
@@ -154,3 +193,76 @@ def test_estimate_before_and_after_compiling(cli, digits_program: Path) -> None:
         assert found["estimate"]["memory_bytes"] > 1_000_000
     ratio = before["estimate"]["prove_s"] / after["estimate"]["prove_s"]
     assert 0.2 < ratio < 5
+
+
+def test_an_input_without_a_static_shape_is_one_problem_with_the_declared_shape(
+    cli, tmp_path: Path
+) -> None:
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"], name="relu")],
+        "dynamic",
+        [value("x", TensorProto.FLOAT, ["n", 3, "height", 8])],
+        [value("y", TensorProto.FLOAT, None)],
+    )
+    path = tmp_path / "dynamic.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), path)
+    (problem,) = cli("inspect", path, "--json").document["problems"]
+    assert problem["code"] == "dynamic-shape"
+    assert "--shape x=1,3,?,8" in problem["hint"]
+    table = " ".join(cli("inspect", path).out.split())
+    assert "not known until the shape is fixed" in table
+    assert cli("inspect", path, "--shape", "x=1,3,8,8", "--json").document["supported"] is True
+
+
+def test_the_size_of_the_proof_file_is_foretold(cli, digits_mlp_proof: Proven) -> None:
+    program = digits_mlp_proof.program_path
+    found = cli("estimate", program, "--json").document["backends"]["ezkl"]["estimate"]
+    real_bytes = digits_mlp_proof.proof_path.stat().st_size
+    assert 0.5 < found["proof_file_bytes"] / real_bytes < 2
+    shown = cli("estimate", program).out
+    assert "bare proof" in shown
+    assert "proof file" in shown
+    assert "not compiled" not in shown
+    assert "not compiled" in cli("estimate", MODELS / "digits_mlp.onnx").out
+
+
+def test_estimate_warns_where_the_memory_would_not_do(
+    cli, digits_program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge = Estimate(
+        setup_s=1.0,
+        prove_s=1.0,
+        verify_s=1.0,
+        memory_bytes=1 << 50,
+        proof_bytes=1,
+        key_bytes=1,
+    )
+    monkeypatch.setattr(
+        "verifiable.api.estimate",
+        lambda *_, **__: {"ezkl": Forecast(backend="ezkl", estimate=huge)},
+    )
+    assert "warning: ezkl would need" in cli("estimate", digits_program).err
+
+
+def test_the_table_says_whom_one_trusts(cli, digits_mlp_proof: Proven) -> None:
+    made = digits_mlp_proof
+    arguments = ("verify", made.proof_path, "--program", made.program_path)
+    rows = cli(*arguments, "--allow-insecure-setup").out.splitlines()
+    for check, found in (("KEY-1", "derived by this verifier"), ("EZ-6", "on this machine")):
+        assert any(row.startswith(f" {check} ") and found in row for row in rows), check
+    refused = cli(*arguments)
+    assert "--allow-insecure-setup" in refused.out
+    assert "Establishes: nothing" in refused.out
+    assert "Does not establish" not in refused.out
+
+
+def test_times_are_given_to_the_microsecond(cli, digits_program: Path) -> None:
+    ran = cli("run", digits_program, "--input", MODELS / "digits_input.npz", "--json")
+    assert re.search(r'"execute_s": \d+(\.\d{1,6}|e-0\d)?,?\n', ran.out)
+    assert len(json.dumps(ran.document["output_values"]["output"][0][0])) > 10
+
+
+def test_the_help_page_cuts_no_line(cli) -> None:
+    assert "..." not in cli("--help").out.partition("Commands:")[2]
+    assert "Did you mean 'verify'?" in cli("verfy").err

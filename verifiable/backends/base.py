@@ -35,6 +35,7 @@ __all__ = [
     "NodeSupport",
     "Options",
     "Setup",
+    "SetupOrigins",
 ]
 
 KeyOrigin = str
@@ -56,6 +57,8 @@ class Estimate:
     """What a backend expects to need, before any work starts. None: unknown for this backend.
 
     Measured constants are scaled by the size of the program; treat as an order of magnitude.
+    `proof_bytes` is the bare proof as a chain would get it; `proof_file_bytes` the whole file, with
+    all that its payload and its values take.
     """
 
     setup_s: float | None
@@ -65,6 +68,7 @@ class Estimate:
     proof_bytes: int | None
     key_bytes: int | None
     note: str = ""
+    proof_file_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,4 +223,16 @@ class Backend(Protocol):
 
         Raises:
             MalformedFile: a field is missing, unknown or not canonical.
+        """
+
+
+@runtime_checkable
+class SetupOrigins(Protocol):
+    """A backend whose keys rest on a setup that somebody made, and could abuse."""
+
+    def setup_origin(self, fields: Mapping[str, str]) -> str:
+        """Who made the setup of a lock's key, as far as this machine knows.
+
+        Returns:
+            `public` (a ceremony's), `local` (made on this machine), or `unknown`.
         """

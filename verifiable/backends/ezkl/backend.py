@@ -125,6 +125,11 @@ class EzklBackend:
             policy=policy,
         )
 
+    def setup_origin(self, fields: Mapping[str, str]) -> str:
+        """Who made the reference string of a key, as far as this machine knows."""
+        label = srs_label(EzklKey.from_fields(fields).s_g2, self._cache, self._listed_srs)
+        return label if label in ("public", "local") else "unknown"
+
     def decode_key(self, fields: Mapping[str, str]) -> Key:
         """Rebuild a key from the fields of a lock."""
         return EzklKey.from_fields(fields).to_key()

@@ -19,7 +19,7 @@ from verifiable.backends.base import Options, Setup
 from verifiable.backends.ezkl.format import EZKL_VERSION, VISIBILITIES, EzklKey
 from verifiable.backends.ezkl.graph import Circuit, build, unsupported
 from verifiable.backends.ezkl.instances import CONTEXT_LIMBS, shown_outputs
-from verifiable.backends.ezkl.phases import Phases
+from verifiable.backends.ezkl.phases import Phases, require_ezkl
 from verifiable.backends.ezkl.settings import Plan, canonical_settings, plan_circuit
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
 from verifiable.cache import Cache
@@ -80,6 +80,7 @@ def set_up(program: Program, options: Options) -> Setup:
     """
     began = time.monotonic()
     _check_options(options)
+    require_ezkl()
     circuit = supported_circuit(program)
     plan = plan_circuit(circuit, options.visibility)
     srs = obtain_srs(plan.logrows, options)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from verifiable.errors import (
 )
 from verifiable.progress import ProgressEvent
 
-__all__ = ["Phases", "missing_ezkl"]
+__all__ = ["Phases", "missing_ezkl", "require_ezkl"]
 
 _REPORT_EVERY_S = 0.5
 
@@ -33,6 +35,22 @@ def missing_ezkl(why: str) -> MissingDependency:
         why=why,
         hint="run pip install 'verifiable[ezkl]'",
     )
+
+
+def require_ezkl() -> None:
+    """Find out before costly work whether a child process could import ezkl.
+
+    Raises:
+        MissingDependency: it is not installed, or another version is.
+    """
+    if find_spec("ezkl") is None:
+        raise missing_ezkl("no package ezkl is installed")
+    try:
+        found = version("ezkl")
+    except PackageNotFoundError as cause:
+        raise missing_ezkl("it is not installed as a package") from cause
+    if found != EZKL_VERSION:
+        raise missing_ezkl(f"ezkl {found} is installed")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +125,7 @@ class Phases:
                 "the time limit passed",
                 where=where,
                 why=ending.message,
-                hint="raise the time limit, or prove a smaller model",
+                hint="raise the time limit (--time-limit), or prove a smaller model",
                 code="time-limit",
             )
         if ending.status == "storage":

@@ -124,7 +124,7 @@ def _public(logrows: int, cache: Cache, options: Options) -> StoredSrs:
                 where="ezkl, phase srs",
                 why=cause.why,
                 hint=f"import the file (SHA-256 {expected}) with `verifiable srs import FILE`, "
-                "or, for tests only, allow an insecure local setup",
+                "or, for tests only, use --insecure-local-setup",
                 code="srs-unavailable",
             ) from cause
         fetched = open_srs(folder / _FILE)

@@ -90,8 +90,12 @@ def open_srs(path: str | os.PathLike[str]) -> SrsFile:
             stream.seek(0)
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except (OSError, ValueError) as cause:  # ValueError: a null byte in the path
-        why = getattr(cause, "strerror", None) or str(cause)
-        raise _malformed(where, why, "unreadable-file") from cause
+        raise MalformedFile(
+            "cannot read the file",
+            where=where,
+            why=getattr(cause, "strerror", None) or str(cause),
+            code="unreadable-file",
+        ) from cause
     if first != G1_GENERATOR_BYTES or g2 != G2_GENERATOR_BYTES:
         raise _malformed(where, "it does not start from the generators", "srs-generators")
     return SrsFile(path=Path(path), logrows=logrows, s_g2=s_g2, sha256=sha256)

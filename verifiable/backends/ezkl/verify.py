@@ -175,7 +175,7 @@ def _pin(spec: CheckSpec, expected: bytes | None, found: bytes, hint: str) -> Ch
         return spec.undecided(
             "no-ezkl-key",
             found=shown,
-            hint="give the program, or a lock with its ezkl key",
+            hint="give --program, or --lock with a lock that holds its ezkl key",
         )
     wanted = expected.hex() if len(expected) <= 32 else f"{expected[:16].hex()}..."
     if expected != found:
@@ -224,7 +224,7 @@ def _examine_trust(label: str, policy: Policy) -> Check:
         expected="public ceremony",
         found=found,
         hint="prove with the public reference string; if it was, import any file of the ceremony "
-        "so that this verifier knows its point; for tests allow insecure setups",
+        "so that this verifier knows its point; for tests, --allow-insecure-setup accepts it",
     )
 
 
@@ -232,7 +232,9 @@ def _examine_visibility(visibility: str, key: EzklKey | None) -> Check:
     # EZ-7: hashed and public circuits read the first instances differently.
     if key is None:
         return EZ_7.undecided(
-            "no-ezkl-key", found=visibility, hint="give the program, or a lock with its ezkl key"
+            "no-ezkl-key",
+            found=visibility,
+            hint="give --program, or --lock with a lock that holds its ezkl key",
         )
     if key.visibility != visibility:
         return EZ_7.failed(
@@ -262,7 +264,9 @@ def _examine_proof(
     expected = "accepted with the statement's values"
     if inputs is None or outputs is None:
         return EZ_9.undecided(
-            "values-missing", expected=expected, hint="give the input that was proven"
+            "values-missing",
+            expected=expected,
+            hint="give the input that was proven: --input FILE.npz",
         )
     shown = [[felt(int(value)) for value in tensor.reshape(-1)] for tensor in inputs] + [
         [felt(limb) for limb in context_limbs(context)]
