@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
-from .console import Console, bytes_text
+from .console import Console, bytes_text, counted
 from .options import cache_option, reporting
 
-__all__ = ["command"]
+__all__ = ["KINDS", "command"]
+
+KINDS = ("ezkl-keys", "ezkl-srs")
+"""What the backends keep; spelled out, so that a page of help loads none of them."""
 
 
 @click.group("cache")
@@ -38,15 +41,15 @@ def list_entries(cache_dir: Path | None, *, console: Console) -> None:
     def show(out: Console) -> None:
         if entries:
             rows = [(entry.kind, entry.key, bytes_text(entry.size_bytes)) for entry in entries]
-            out.table(("kind", "key", "size"), rows)
+            out.table(("kind", "key", "size"), rows, right=("size",))
         total = bytes_text(sum(entry.size_bytes for entry in entries))
-        out.line(f"{cache.root}: {len(entries)} entries, {total}")
+        out.line(f"{cache.root}: {counted(len(entries), 'entry', 'entries')}, {total}")
 
     console.result(document, show)
 
 
 @command.command("clear")
-@click.option("--kind", help="Only entries of this kind.")
+@click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
 @cache_option
 @reporting
 def clear_entries(kind: str | None, cache_dir: Path | None, *, console: Console) -> None:

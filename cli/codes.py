@@ -26,7 +26,8 @@ _GENERAL = {
     "memory ran out. See `verifiable estimate`.",
     "resource-limit": "A limit on time, memory or size was reached.",
     "setup-error": "Keys or a reference string could not be made, found or trusted.",
-    "time-limit": "A phase ran longer than the time limit that was given.",
+    "time-limit": "A phase ran longer than the time limit that was given. Raise --time-limit or "
+    "leave it out; `verifiable estimate` says what to expect.",
     "undecided": "The verifier lacks something (a key, the program, an input) to decide either "
     "way. The failed check says what.",
     "broken-backend": "Another package brings this backend, and it cannot be loaded. Repair, "
@@ -58,7 +59,8 @@ _FILES = {
     "unwritable-file": "The output cannot be written. Check that its folder exists, is writable "
     "and has space.",
     "malformed-file": "A file (lock, policy, reference string, ...) does not follow its format.",
-    "malformed-json": "The file is not one JSON document.",
+    "malformed-json": "The file is not one JSON document. Check that it is the file you meant and "
+    "arrived whole; have it written again by the command that made it.",
     "malformed-proof": "The proof file cannot be decoded. That says nothing on its claim.",
     "malformed-key": "The key in the lock does not follow its format. Write the lock again.",
     "control-character": "A name holds a line break, a terminal's control sequence or a mark that "
@@ -102,7 +104,8 @@ _MODELS = {
     "malformed-model": "The model or program file breaks the rules of its format.",
     "unsupported-model": "The model is well formed, but cannot be compiled or proven. All reasons "
     "are listed; `verifiable inspect` shows them operator by operator.",
-    "not-onnx": "The file is not ONNX, or is damaged.",
+    "not-onnx": "The file is not ONNX, or is damaged. Export the model to ONNX first "
+    "(`verifiable.export_torch` does it for torch), or copy the file again.",
     "already-a-program": "The file is a compiled program, where a model is expected. Programs can "
     "be run, proven and estimated.",
     "not-a-program": "The file is an ONNX model, but not a compiled program. Make one with "
@@ -124,7 +127,9 @@ _MODELS = {
     "bad-opset": "The model does not say which ONNX operator set it uses.",
     "bad-scale": "A quantisation scale is not a positive finite number.",
     "bad-schema": "Inputs or outputs of the program break the format.",
-    "bad-shape": "A shape does not fit the model's input, or the tensors around it.",
+    "bad-shape": "A shape does not fit the model's input, or the tensors around it. Give --shape "
+    "with as many axes as the model declares, and its fixed sizes as they are; a program file "
+    "with this error has to be compiled again.",
     "bad-tensor": "A stored tensor is damaged: its bytes do not fit its shape and type.",
     "bad-view": "A reshape in the program file does not fit the tensors around it.",
     "bad-width": "A value needs more bytes than its tensor is declared with.",
@@ -159,7 +164,7 @@ _MODELS = {
     "unsupported-by-backend": "The program compiles, but this backend cannot prove the operator.",
     "unsupported-control-flow": "Loops and branches have no fixed trace and cannot be proven.",
     "unsupported-format-version": "The ONNX file is of a version that this release does not read.",
-    "unsupported-input": "An input has a type that cannot be quantised.",
+    "unsupported-input": "An input has a type that cannot be quantised. Use float32.",
     "unsupported-operator": "The operator is not supported. `verifiable inspect` lists all that "
     "are in the way; --cut-output removes a final Softmax or Sigmoid.",
     "unsupported-opset": "The operator set is older than 9 or newer than this release reads.",
@@ -176,7 +181,8 @@ _INPUTS = {
     "index-needed": "The file holds several rows: choose one by --index.",
     "no-such-row": "The file has no row of this index; rows count from 0.",
     "not-an-npz": "The file is not an .npz archive, as numpy.savez writes it.",
-    "not-finite": "A number is NaN or infinite.",
+    "not-finite": "A number is NaN or infinite. The message says where; find out how it came into "
+    "the data, and replace or leave out that row.",
     "not-integers": "Quantised values are integers.",
     "not-numeric": "Only arrays of real numbers are read; pickled objects never are.",
     "out-of-range": "A value lies outside what the program was calibrated for. Scale the input as "
@@ -184,8 +190,10 @@ _INPUTS = {
     "value-out-of-width": "A value does not fit the bytes per element that its tensor has.",
     "wrong-dtype": "The array holds values of another type than needed.",
     "wrong-inputs": "The inputs are not those of the program.",
-    "wrong-names": "The arrays are not named as the inputs of the model.",
-    "wrong-shape": "The array's shape is not the input's.",
+    "wrong-names": "The arrays are not named as the inputs of the model. Save them again under the "
+    "names in the message: numpy.savez(FILE, NAME=array).",
+    "wrong-shape": "The array's shape is not the input's. `verifiable inspect` shows the shapes; "
+    "reshape the array, one input or one row for each.",
 }
 
 _EZKL = {

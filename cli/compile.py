@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("compile")
+@click.command("compile", short_help="Compile an ONNX model to an integer program.")
 @click.argument("model", type=FILE)
 @click.option("--calibration", type=FILE, help="Typical inputs (.npz), needed for float models.")
 @output_option("the program")
@@ -112,7 +112,8 @@ def _show(out: Console, program: Program, document: dict[str, object]) -> None:
         out.line(f"note: {note}")
     show_accuracy(out, program)
     out.line(
-        f"{document['program']}: {document['nodes']} nodes, {program.parameter_count:,} parameters"
+        f"{document['program']}: {document['nodes']} nodes, "
+        f"{program.parameter_count:,} integer parameters"
     )
     out.line(f"program root {document['program_root']}")
 
@@ -127,10 +128,11 @@ def show_accuracy(out: Console, program: Program) -> None:
     for item in accuracy["outputs"]:
         agreement = item["label_agreement"]
         labels = "" if agreement is None else f"label agreement {agreement:.2%}, "
+        relative = item["mean_relative_error"]
+        share = "" if relative is None else f" ({relative:.2%} of the mean magnitude)"
         out.line(
-            f"accuracy of {item['name']} against the given model on {accuracy['rows']} rows: "
-            f"{labels}mean error {item['mean_error']:.3g} "
-            f"({item['mean_relative_error']:.2%} of the mean magnitude), "
+            f"accuracy of {item['name']!r} against the given model on {accuracy['rows']} rows: "
+            f"{labels}mean error {item['mean_error']:.3g}{share}, "
             f"max error {item['max_error']:.3g}"
         )
     if accuracy["saturated_rows"]:

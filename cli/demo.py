@@ -30,7 +30,7 @@ _CALIBRATION = "digits_calibration.npz"
 _INPUT = "digits_input.npz"
 
 
-@click.command("demo")
+@click.command("demo", short_help="Prove a small model, then catch a lie about it.")
 @backend_option
 @click.option(
     "--keep",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("explain")
+@click.command("explain", short_help="Explain an error code, a check or a proof file.")
 @click.argument("subject")
 @reporting
 def command(subject: str, *, console: Console) -> None:
@@ -124,11 +124,13 @@ def _explain_proof(console: Console, path: Path) -> None:
         out.line(f"  The program 0x{statement.program_root.hex()},")
         out.line(f"  a straight line of {schema.node_count} integer operations,")
         for spec in schema.inputs:
-            out.line(f"  given {spec.name} {list(spec.shape)}, integers in [{spec.lo}, {spec.hi}],")
+            out.line(
+                f"  given {spec.name!r} {list(spec.shape)}, integers in [{spec.lo}, {spec.hi}],"
+            )
         for spec, values in zip(schema.outputs, proof.outputs, strict=True):
             with np.errstate(over="ignore"):  # the values may lie far outside the schema
                 real = dequantise(values, scale=spec.scale, zero_point=spec.zero_point)
-            out.line(f"  computes {spec.name} = {shown(values.reshape(-1).tolist())},")
+            out.line(f"  computes {spec.name!r} = {shown(values.reshape(-1).tolist())},")
             out.line(f"  which stands for {shown(real.reshape(-1).tolist())}.")
         if any(statement.context):
             out.line(f"  Made for the use 0x{statement.context.hex()} only.")

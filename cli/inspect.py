@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import Console
+from .console import Console, counted
 from .options import FILE, reporting, shape_option, shapes_of
 
 if TYPE_CHECKING:
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_UNKNOWN = "not known until the shape is fixed"
 
-@click.command("inspect")
+
+@click.command("inspect", short_help="List the operators of a model, and what stands in the way.")
 @click.argument("model", type=FILE)
 @shape_option
 @click.option("--cut-output", is_flag=True, help="Leave out a final Softmax or Sigmoid.")
@@ -104,16 +106,16 @@ def _show(out: Console, model: Path, report: ModelReport) -> None:
                 out.line(f"  -> {problem.hint}")
     for name in names:
         count = len(report.backends[name])
-        verdict = "can prove it" if not count else f"cannot prove it ({_count(count, 'problem')})"
+        verdict = (
+            "can prove it"
+            if not count
+            else f"cannot prove it ({counted(count, 'problem', 'problems')})"
+        )
         out.line(f"{model.name}: {name} {verdict}", style="green" if not count else "red")
 
 
 def _word(problems: tuple[Problem, ...] | None) -> str:
-    return "?" if problems is None else "no" if problems else "yes"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+    return _UNKNOWN if problems is None else "no" if problems else "yes"
 
 
 def _shape(shapes: tuple[tuple[int, ...] | None, ...]) -> str:

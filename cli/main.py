@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -54,6 +55,18 @@ class _Commands(click.Group):
             return None
         found: click.Command = import_module(f".{cmd_name}", __package__).command
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            told = error.format_message()
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            if not near or "Did you mean" in told:  # newer versions of click say it themselves
+                raise
+            raise click.UsageError(f"{told} Did you mean '{near[0]}'?", error.ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

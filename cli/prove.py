@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("prove")
+@click.command("prove", short_help="Run a program on an input, and prove the output.")
 @click.argument("program", type=FILE)
 @input_options
 @backend_option
@@ -118,11 +118,11 @@ def _document(result: ProveResult, output: Path) -> dict[str, object]:
 
 def _show(out: Console, result: ProveResult, output: Path) -> None:
     for name, values in result.outputs.items():
-        out.line(f"{name} = {shown(values.reshape(-1).tolist())}")
+        out.line(f"{name!r} = {shown(values.reshape(-1).tolist())}")
     out.line(f"statement 0x{result.statement.digest.hex()}")
     keys = "keys cached" if result.setup_cached else f"setup {seconds_text(result.setup_s)}"
     out.line(
-        f"{output}: {result.proof.backend} proof, {bytes_text(result.proof_bytes)}; {keys}, "
+        f"{output}: {result.proof.backend} proof file of {bytes_text(result.proof_bytes)}; {keys}, "
         f"execute {seconds_text(result.execute_s)}, prove {seconds_text(result.prove_s)}, "
         f"verify {seconds_text(result.verify_s)}, peak {result.peak_rss_mib:,.0f} MiB"
     )

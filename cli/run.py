@@ -13,7 +13,7 @@ from .prove import finite, shown
 __all__ = ["command"]
 
 
-@click.command("run")
+@click.command("run", short_help="Run a program exactly, without proving.")
 @click.argument("program", type=FILE)
 @input_options
 @reporting
@@ -40,8 +40,8 @@ def command(
 
     def show(out: Console) -> None:
         for name, values in result.outputs.items():
-            out.line(f"{name} = {shown(values.reshape(-1).tolist())}")
-            out.line(f"{name} (real) = {shown(result.output_values[name].reshape(-1).tolist())}")
+            out.line(f"{name!r} = {shown(values.reshape(-1).tolist())}")
+            out.line(f"{name!r} (real) = {shown(result.output_values[name].reshape(-1).tolist())}")
         out.line(f"executed in {seconds_text(result.execute_s)}")
 
     console.result(document, show)

@@ -22,7 +22,7 @@ from .options import (
 __all__ = ["command"]
 
 
-@click.command("setup")
+@click.command("setup", short_help="Derive a program's keys ahead of proving.")
 @click.argument("program", type=FILE)
 @backend_option
 @visibility_option

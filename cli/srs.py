@@ -36,7 +36,7 @@ def list_stored(cache_dir: Path | None, *, console: Console) -> None:
     from verifiable.cache import Cache
 
     cache = Cache(cache_dir)
-    found = stored_srs(cache)
+    found = sorted(stored_srs(cache), key=lambda item: (item.logrows, item.label, item.sha256))
     document: dict[str, object] = {
         "cache_dir": str(cache.root),
         "srs": [_document(item) for item in found],
@@ -54,6 +54,7 @@ def list_stored(cache_dir: Path | None, *, console: Console) -> None:
                 for item in found
             ],
             styles={"public": "green", "local": "yellow", "unknown": "yellow"},
+            right=("logrows", "size"),
         )
 
     console.result(document, show)

@@ -50,6 +50,7 @@ from verifiable.sources import (
     check_output,
     input_specs,
     lock_of,
+    naming_input,
     policy_of,
     program_of,
     proof_of,
@@ -155,23 +156,21 @@ def compile(
     if calibration is not None:
         bare = not isinstance(calibration, Mapping | str) and not hasattr(calibration, "__fspath__")
         rows = arrays_of(calibration, _input_names(model) if bare else ())
-    compiled = compile_model(
-        model,
-        calibration=rows,
-        options=CompileOptions(
-            quantisation=QuantiseOptions(
-                per_channel=per_channel,
-                activation=activation,
-                weights=weights,
-                calibration_method=calibration_method,
-            ),
-            shapes=MappingProxyType(dict(shapes or {})),
-            cut_output=cut_output,
-            scales=scales,
+    options = CompileOptions(
+        quantisation=QuantiseOptions(
+            per_channel=per_channel,
+            activation=activation,
+            weights=weights,
+            calibration_method=calibration_method,
         ),
-        progress=progress,
-        cancel=cancel,
+        shapes=MappingProxyType(dict(shapes or {})),
+        cut_output=cut_output,
+        scales=scales,
     )
+    with naming_input(calibration):
+        compiled = compile_model(
+            model, calibration=rows, options=options, progress=progress, cancel=cancel
+        )
     check_header(commit_program(compiled.program))
     if output is not None:
         save_program(compiled.program, output)
@@ -307,11 +306,12 @@ def derive_key(
             cancel=cancel,
         ),
     )
+    expected_s = backend.estimate(loaded).setup_s
+    time_text = "" if expected_s is None else f" (then about {max(expected_s, 1):,.0f} s)"
     progress(
         ProgressEvent(
             phase="derive key",
-            message="deriving the verification key from the program, unless it is cached",
-            estimate_s=backend.estimate(loaded).setup_s,
+            message=f"from the program, unless it is cached{time_text}",
         )
     )
     return backend.setup(loaded, options).key

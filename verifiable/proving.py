@@ -117,6 +117,7 @@ def backend_options(
         raise InvalidInput(
             "a file with a setup and a setup made here exclude each other",
             where="srs, insecure_local_setup",
+            hint="give one of --srs and --insecure-local-setup",
             code="two-setups",
         )
     if time_limit_s is not None and not (

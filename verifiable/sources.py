@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
@@ -39,6 +39,7 @@ __all__ = [
     "input_specs",
     "is_program",
     "lock_of",
+    "naming_input",
     "policy_of",
     "program_of",
     "proof_of",
@@ -219,6 +220,33 @@ def _array(name: str, values: npt.ArrayLike) -> Array:
         ) from cause
 
 
+_OF_INPUTS = frozenset(
+    (
+        "index-needed",
+        "no-such-row",
+        "not-finite",
+        "not-numeric",
+        "out-of-range",
+        "wrong-dtype",
+        "wrong-names",
+        "wrong-shape",
+    )
+)
+
+
+@contextmanager
+def naming_input(source: object) -> Iterator[None]:
+    """Put the file's name in front of what is wrong with the arrays that it holds."""
+    try:
+        yield
+    except (MalformedInput, InvalidInput) as error:
+        if isinstance(source, str | os.PathLike) and error.code in _OF_INPUTS:
+            path = os.fspath(source)
+            if not error.where.startswith(path):
+                error.where = f"{path}: {error.where}" if error.where else path
+        raise
+
+
 def input_specs(schema: Schema) -> tuple[Input, ...]:
     """The inputs as a program declares them, from the schema that a verifier has instead."""
     return tuple(
@@ -255,12 +283,13 @@ def quantised_input(
     if index is not None and type(index) is not int:
         raise InvalidInput(f"the index of a row is an integer, not {index!r}", code="wrong-type")
     shapes = {spec.name: spec.shape for spec in specs}
-    row = select_row(arrays_of(source, tuple(shapes)), shapes, index)
     quantised: dict[str, IntArray] = {}
     saturated = False
-    for spec in specs:
-        quantised[spec.name], clipped = quantise_input(spec, row[spec.name], saturate=saturate)
-        saturated = saturated or clipped
+    with naming_input(source):
+        row = select_row(arrays_of(source, tuple(shapes)), shapes, index)
+        for spec in specs:
+            quantised[spec.name], clipped = quantise_input(spec, row[spec.name], saturate=saturate)
+            saturated = saturated or clipped
     return quantised, saturated
 
 
@@ -271,6 +300,7 @@ def rows_of(specs: Sequence[Input], source: InputSource) -> list[dict[str, Array
         MalformedInput: names, shapes or numbers of rows do not fit.
     """
     shapes = {spec.name: spec.shape for spec in specs}
-    arrays = split_rows(arrays_of(source, tuple(shapes)), shapes)
+    with naming_input(source):
+        arrays = split_rows(arrays_of(source, tuple(shapes)), shapes)
     count = min((array.shape[0] for array in arrays.values()), default=0)
     return [{name: array[row] for name, array in arrays.items()} for row in range(count)]

@@ -275,7 +275,8 @@ def _find_key(
             "no-key",
             expected=expected,
             found="no key",
-            hint="give the program, so that the key is derived here, or a lock that holds it",
+            hint="give --program, so that the key is derived here, or --lock with a lock that "
+            "holds it",
         )
     try:
         key = backend.decode_key(fields)

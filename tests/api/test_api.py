@@ -445,7 +445,7 @@ def test_no_key_is_derived_for_a_proof_that_is_refused_without_one(
     assert failed == {"output": "ST-9", "context": "ST-10", "program": "ST-5"}[change]
     key = next(check for check in verdict.checks if check.id == "KEY-1")
     assert failed in key.found
-    assert "give the program" not in key.hint
+    assert "give --program" not in key.hint
 
 
 @pytest.mark.parametrize(

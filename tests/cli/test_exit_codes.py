@@ -117,9 +117,8 @@ def test_failed_work_is_1(cli, digits_program: Path, tmp_path: Path) -> None:
     np.savez(bad, input=np.full((1, 1, 8, 8), 1e9, dtype=np.float32))
     refused = cli("run", digits_program, "--input", bad)
     assert refused.code == exits.FAILED
-    assert (
-        "error [out-of-range]: input[0, 0, 0, 0]: value 1000000000.0 is out of range" in refused.err
-    )
+    expected = f"error [out-of-range]: {bad}: input[0, 0, 0, 0]: value 1000000000.0 is out of range"
+    assert expected in refused.err
     clipped = cli("run", digits_program, "--input", bad, "--saturate")
     assert clipped.code == exits.OK
     assert "warning: input values were clipped" in clipped.err
@@ -222,7 +221,7 @@ def test_a_time_limit_on_deriving_the_key_leaves_the_verdict_open(
     assert ran.document["verdict"] == "undecided"
     key = next(check for check in ran.document["checks"] if check["id"] == "KEY-1")
     assert key["found"] != "no key"
-    assert "give the program" not in key["hint"]
+    assert "give --program" not in key["hint"]
 
 
 def test_files_in_each_others_place_are_named(cli, digits_mlp_proof, tmp_path: Path) -> None:
@@ -337,6 +336,56 @@ def test_a_missing_ezkl_is_2_with_what_to_install(
     assert "pip install 'verifiable[ezkl]'" in ran.err
     assert not output.exists()
     assert [path.name for path in cache.rglob("*") if path.is_file()] in ([], [".verifiable-cache"])
+
+
+def test_a_missing_ezkl_is_found_before_any_setup(
+    cli, digits_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def untouched(*_: object, **__: object) -> None:
+        raise AssertionError("a child process was started")
+
+    monkeypatch.setattr("verifiable.backends.ezkl.phases.run_child", untouched)
+    monkeypatch.setattr("verifiable.backends.ezkl.phases.find_spec", lambda _: None)
+    cache = ("--insecure-local-setup", "--cache-dir", tmp_path / "cache")
+    for arguments in (
+        ("setup", digits_program),
+        ("prove", digits_program, "--input", INPUT, "-o", tmp_path / "proof.json"),
+        ("lock", digits_program, "-o", tmp_path / "model.lock"),
+    ):
+        ran = cli(*arguments, *cache)
+        assert ran.code == exits.USAGE
+        assert "pip install 'verifiable[ezkl]'" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_wrong_with_an_input_names_its_file(
+    cli, digits_program: Path, tmp_path: Path
+) -> None:
+    wrong = {
+        "wrong-names": {"x": np.zeros((1, 1, 8, 8), np.float32)},
+        "wrong-shape": {"input": np.zeros((1, 1, 8, 9), np.float32)},
+        "not-finite": {"input": np.full((1, 1, 8, 8), np.nan, np.float32)},
+        "out-of-range": {"input": np.full((1, 1, 8, 8), 1e9, np.float32)},
+    }
+    for code, arrays in wrong.items():
+        path = tmp_path / f"{code}.npz"
+        np.savez(path, **arrays)
+        ran = cli("run", digits_program, "--input", path)
+        assert ran.err.startswith(f"error [{code}]: {path}: "), ran.err
+    ran = cli("run", digits_program, "--input", CALIBRATION, "--index", 256)
+    assert f"error [no-such-row]: {CALIBRATION}: " in ran.err
+    model = MODELS / "digits_mlp.onnx"
+    path = tmp_path / "wrong-names.npz"
+    ran = cli("compile", model, "--calibration", path, "-o", tmp_path / "out.onnx")
+    assert f"error [wrong-names]: {path}: " in ran.err
+
+
+def test_a_missing_srs_is_an_unreadable_file(cli, digits_program: Path, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.srs"
+    ran = cli("setup", digits_program, "--srs", absent, "--cache-dir", tmp_path / "cache")
+    assert ran.code == exits.UNREADABLE
+    assert f"error [unreadable-file]: {absent}: cannot read the file: No such file" in ran.err
+    assert "source" not in ran.err
 
 
 def test_all_reasons_at_once(cli, tmp_path: Path) -> None:

@@ -151,7 +151,13 @@ def compare(
                 trace.outputs[item.name], scale=item.scale, zero_point=item.zero_point
             )
             found[item.name].append(real)
-        progress(ProgressEvent(phase=PHASE, fraction=(index + 1) / count))
+        progress(
+            ProgressEvent(
+                phase=PHASE,
+                message="comparing with the float model",
+                fraction=(index + 1) / count,
+            )
+        )
     return Accuracy(
         rows=count,
         saturated_rows=saturated_rows,

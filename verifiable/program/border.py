@@ -70,7 +70,7 @@ def quantise_input(
                 f"the program accepts raw values in "
                 f"[{(lo - 0.5) * spec.scale:.9g}, {(hi + 0.5) * spec.scale:.9g})"
             ),
-            hint="scale the input as the calibration data was, or ask to saturate",
+            hint="scale the input as the calibration data was, or clip it with --saturate",
             code="out-of-range",
         )
     quantised = np.asarray(np.clip(steps, lo, hi).astype(np.int64) + spec.zero_point)

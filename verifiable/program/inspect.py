@@ -98,7 +98,13 @@ def inspect_model(
         if quantised or problem.code not in ("range-bound", "bias-range", "scale-ratio")
     ]  # those bounds follow from scales, and the scales are made up
     problems = list(normalised.problems)
-    problems.extend(problem for problem in lowered_problems if problem not in problems)
+    dynamic = {problem.node for problem in problems if problem.code == "dynamic-shape"}
+    problems.extend(
+        problem
+        for problem in lowered_problems
+        if problem not in problems
+        and not (problem.code == "dynamic-shape" and problem.node in dynamic)
+    )
     graph = Graph(plain)
     rows = tuple(
         OperatorRow(

@@ -97,10 +97,10 @@ def _normalise(
     if model.functions:
         model = inliner.inline_local_functions(model)
     model = _standard_quantisation(model)
-    model, problems = fix_input_shapes(model, shapes, notes)
-    empty = any(problem.code == "empty-tensor" for problem in problems)
-    if empty or (problems and not allow_unresolved):
-        raise UnsupportedModel(problems)
+    model, dynamic = fix_input_shapes(model, shapes, notes)
+    empty = any(problem.code == "empty-tensor" for problem in dynamic)
+    if empty or (dynamic and not allow_unresolved):
+        raise UnsupportedModel(dynamic)
     check_sizes(model)
     graph = Graph(infer_shapes(model, strict=False))
     rewrite_ceil_modes(graph)
@@ -117,7 +117,7 @@ def _normalise(
         notes.extend(cut_outputs(graph))
     _settle_constants(graph)
     _name_nodes(graph)
-    problems = check_static(graph)
+    problems = [*dynamic, *check_static(graph)]
     if problems and not allow_unresolved:
         raise UnsupportedModel(problems)
     return Normalised(model=graph.to_model(), notes=tuple(notes), problems=tuple(problems))

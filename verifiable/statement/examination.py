@@ -197,7 +197,7 @@ def _examine_program(
             "program-not-pinned",
             expected="a program that the verifier names",
             found=found,
-            hint="give the program, a lock, or program_roots in the policy",
+            hint="give --program or --lock, or program_roots in the policy",
         )
     wrong = [name for holds, name in sources if not holds]
     if wrong:
@@ -226,7 +226,7 @@ def _examine_inputs(proof: Proof, held: HeldInputs, bad: Check | None) -> tuple[
             table.ST_7.skipped(hint="ST-6 did not pass"),
         )
     if not held.sets:
-        hint = "the proof does not show the input; give the values that it must be about"
+        hint = "the proof does not show the input: give it with --input FILE.npz"
         return (
             table.ST_6.undecided("input-missing", expected=expected, found="none", hint=hint),
             table.ST_7.undecided(

@@ -154,10 +154,10 @@ def _bind_input(context: Context, name: str, problems: list[Problem]) -> None:
         what = "its shape is not static" if shape is None else "its element type is not supported"
         problems.append(
             Problem(
-                code="unsupported-input",
+                code="dynamic-shape" if shape is None else "unsupported-input",
                 node=name,
                 what=what,
-                hint=f"fix it with --shape {name}=DIMS" if shape is None else "use float32",
+                hint=f"fix it with --shape {name}=1,..." if shape is None else "use float32",
             )
         )
         context.values[name] = Unknown()
