@@ -157,7 +157,7 @@ def record(name: str, facts: dict[str, Any], files: list[str]) -> None:
 
 def _model_table(models: dict[str, Any]) -> str:
     lines = [
-        "| model | input | parameters | test accuracy | seed |",
+        "| model | input | float parameters | test accuracy | seed |",
         "| --- | --- | --- | --- | --- |",
     ]
     for name, facts in models.items():
