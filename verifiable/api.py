@@ -307,11 +307,11 @@ def derive_key(
         ),
     )
     expected_s = backend.estimate(loaded).setup_s
-    time_text = "" if expected_s is None else f" (then about {max(expected_s, 1):,.0f} s)"
+    duration = "" if expected_s is None else f" in about {max(expected_s, 1):,.0f} s"
     progress(
         ProgressEvent(
             phase="derive key",
-            message=f"from the program, unless it is cached{time_text}",
+            message=f"found in the cache, or derived from the program{duration}",
         )
     )
     return backend.setup(loaded, options).key

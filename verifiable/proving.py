@@ -126,6 +126,7 @@ def backend_options(
         raise InvalidInput(
             f"a time limit is a number of seconds above 0, not {time_limit_s!r}",
             where="time_limit_s",
+            hint="leave it out for no limit",
         )
     settings: dict[str, str | bool] = {}
     if insecure_local_setup:

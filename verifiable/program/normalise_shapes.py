@@ -51,7 +51,7 @@ def fix_input_shapes(
             if batch[0].dim_param:
                 symbols.setdefault(batch[0].dim_param, 1)
             batch[0].dim_value = 1
-            notes.append(f"input {value.name}: the dynamic batch axis is fixed to 1")
+            notes.append(f"input {value.name!r}: the dynamic batch axis is fixed to 1")
     for value in graph.input:
         _set_symbols(value, symbols)
     problems = [problem for value in graph.input if (problem := _dynamic_problem(value))]
