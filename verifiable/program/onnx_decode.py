@@ -17,6 +17,7 @@ import onnx
 from onnx import AttributeProto, NodeProto, TensorProto
 
 from verifiable.errors import MalformedModel
+from verifiable.program.nesting import check_nesting
 from verifiable.program.onnx_encode import (
     FORMAT_VERSION,
     IR_VERSION,
@@ -121,6 +122,7 @@ class _Schema:
         try:
             if text is None or len(text) > _MAX_SCHEMA_CHARS:
                 raise ValueError("missing or too long")
+            check_nesting(text, 3)
             raw = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
             _expect(type(raw) is dict, "not an object")
             _expect(raw.get("format") == FORMAT_VERSION, "unknown format version")
@@ -130,7 +132,7 @@ class _Schema:
             widths = raw["widths"]
             _expect(type(widths) is list, "widths is not a list")
             _expect(all(type(w) is int and w in WIDTH_TYPES for w in widths), "bad width")
-        except (ValueError, RecursionError) as cause:
+        except ValueError as cause:
             raise _refuse("the schema cannot be read", where, "bad-schema", str(cause)) from cause
         return cls(inputs=raw["inputs"], outputs=raw["outputs"], widths=widths)
 

@@ -20,6 +20,7 @@ from onnx import TensorProto
 
 from verifiable.errors import MalformedInput
 from verifiable.program.graph import Graph, GraphNode
+from verifiable.program.nesting import check_nesting
 
 __all__ = [
     "Scales",
@@ -173,8 +174,9 @@ def decode_scales(text: str) -> dict[str, TensorScale]:
         MalformedInput: naming the tensor, where it is one.
     """
     try:
+        check_nesting(text, 2)
         rows = json.loads(text)
-    except (RecursionError, ValueError) as cause:
+    except ValueError as cause:
         raise MalformedInput("the scales are not JSON", why=str(cause)) from cause
     if not isinstance(rows, dict):
         raise MalformedInput("the scales are no mapping from tensor names")

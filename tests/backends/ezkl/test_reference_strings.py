@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -261,3 +262,11 @@ def test_the_verifiers_string_has_the_form_of_a_file(file: Path, tmp_path: Path)
     small.write_bytes(verifier_srs(open_srs(file).s_g2))
     assert open_srs(small).logrows == 1
     assert small.stat().st_size == 516
+
+
+def test_checking_a_string_leaves_the_recursion_limit_alone() -> None:
+    code = (
+        "import sys; from verifiable.backends.ezkl.srs_file import _curve; "
+        "before = sys.getrecursionlimit(); _curve(); sys.exit(sys.getrecursionlimit() != before)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -139,6 +140,7 @@ def check_structure(srs: SrsFile) -> None:
 
 
 def _curve() -> Any:
+    limit = sys.getrecursionlimit()
     try:
         from py_ecc import optimized_bn128
     except ImportError as cause:
@@ -146,6 +148,9 @@ def _curve() -> Any:
             "the package py-ecc is needed to check a reference string",
             hint="run pip install 'verifiable[ezkl]'",
         ) from cause
+    finally:
+        # py-ecc raises the limit to 100,000: any deep recursion would then end the process
+        sys.setrecursionlimit(limit)
     return optimized_bn128
 
 
