@@ -47,6 +47,8 @@ _CIRCUIT, _SETTINGS, _VK, _PK, _KEY = (
 _KNOWN_SETTINGS = frozenset(("srs", "srs_file"))
 _SRS_CHOICES = ("public", "local-insecure")
 
+_SAMPLE_ROWS = 16
+
 _SECONDS_PER_CELL_SETUP = 1.1e-4
 """Observed on two shared cores; for the progress bar and the estimate only."""
 
@@ -331,15 +333,20 @@ def _check_circuit(program: Program, phases: Phases) -> None:
 
 
 def sample_rows(program: Program) -> list[dict[str, IntArray]]:
-    """Four inputs of a program, always the same: lowest, highest, mixed ends, uniform."""
+    """Sixteen inputs of a program, always the same: lowest, highest, mixed ends, uniform."""
     rng = np.random.default_rng(0)
-    rows: list[dict[str, IntArray]] = [{}, {}, {}, {}]
+    rows: list[dict[str, IntArray]] = [{} for _ in range(_SAMPLE_ROWS)]
     for spec in program.inputs:
-        lowest, highest = (np.full(spec.shape, end, dtype=np.int64) for end in (spec.lo, spec.hi))
-        mixed = np.where(rng.random(spec.shape) < 0.5, lowest, highest)
-        uniform = rng.integers(spec.lo, spec.hi, spec.shape, dtype=np.int64, endpoint=True)
-        for row, values in zip(rows, (lowest, highest, mixed, uniform), strict=True):
-            row[spec.name] = values
+        ends = np.array([spec.lo, spec.hi], dtype=np.int64)
+        for index, row in enumerate(rows):
+            if index < 2:
+                row[spec.name] = np.full(spec.shape, ends[index])
+            elif index < _SAMPLE_ROWS // 2:
+                row[spec.name] = rng.choice(ends, spec.shape)
+            else:
+                row[spec.name] = rng.integers(
+                    spec.lo, spec.hi, spec.shape, dtype=np.int64, endpoint=True
+                )
     return rows
 
 
