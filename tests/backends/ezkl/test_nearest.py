@@ -11,10 +11,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given, settings
 
 from verifiable.backends.ezkl import circuit, graph
 from verifiable.backends.ezkl.circuit import CircuitBuilder, Tensor
 from verifiable.backends.ezkl.instances import shown_outputs
+from verifiable.program.program import Program
 from verifiable.testing.strategies import programs
 
 SHIFTS = (1, 2, 7, 12)
@@ -64,8 +66,6 @@ def test_ez_9_opposite_lies_do_not_cancel() -> None:
 
 
 def test_every_division_of_a_circuit_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hypothesis import given, settings
-
     watched: list[str] = []
     original = CircuitBuilder._show_nearest
 
@@ -78,15 +78,15 @@ def test_every_division_of_a_circuit_is_watched(monkeypatch: pytest.MonkeyPatch)
 
     @settings(max_examples=80, deadline=None, database=None, derandomize=True)
     @given(programs())
-    def check(program: object) -> None:
+    def check(program: Program) -> None:
         nonlocal divisions
-        if graph.unsupported(program):  # type: ignore[arg-type]
+        if graph.unsupported(program):
             return
         watched.clear()
-        model: onnx.ModelProto = graph.build(program).model  # type: ignore[arg-type]
+        model: onnx.ModelProto = graph.build(program).model
         divided = [node.input[0] for node in model.graph.node if node.op_type == "Div"]
         assert divided == watched
-        assert len(model.graph.output) == len(program.outputs) + 1  # type: ignore[attr-defined]
+        assert len(model.graph.output) == len(program.outputs) + 1
         divisions += len(divided)
 
     check()
