@@ -337,6 +337,15 @@ def _value_problems(node: Node, found: NodeRange) -> Sequence[tuple[str, str]]:
                     "use narrower activations or weights",
                 )
             )
+    reach = max(abs(found.acc_lo), abs(found.product_lo))
+    if step is not None and found.acc_lo == found.acc_hi and 4 * reach >= MAX_INPUT:
+        problems.append(
+            (
+                f"the accumulator is always {found.acc_lo}, and ezkl's reader folds constants in "
+                "float32",
+                "leave out a node whose result does not depend on the input",
+            )
+        )
     if isinstance(op, ops.MaxPool) and op.dilations != (1, 1) and op.kernel != (1, 1):
         problems.append(("ezkl ignores the dilation of a MaxPool", "use dilation 1"))
     return problems
