@@ -91,7 +91,7 @@ def evaluate(
     backend, accepted = _find_backend(proof, policy, cache_dir)
     key, key_check = _find_key(proof, backend, lock, keys)
     checks = _statement_checks(proof, policy, accepted, held, program, lock)
-    judgement = _judge(proof, policy, backend, key, held, [*checks, key_check])
+    judgement = _judge(proof, policy, backend, key, held, program, [*checks, key_check])
     version_check = _examine_verified_version(proof, policy, judgement)
     checks += [judgement.checks[0], version_check, key_check, *judgement.checks[1:]]
     origin = "" if keys is not None and proof.backend in keys else key_check.found or "no key"
@@ -297,9 +297,14 @@ def _judge(
     backend: Backend | None,
     key: Key | None,
     held: HeldInputs,
+    program: Program | None,
     before: list[Check],
 ) -> Judgement:
-    """Let the backend judge the evidence; the first check of the result is ST-14."""
+    """Let the backend judge the evidence; the first check of the result is ST-14.
+
+    What the backend gets has passed the checks in `before`: the values are those of the
+    statement's roots (ST-7, ST-9), and the program, if there is one, is the statement's (ST-5).
+    """
     bad = next((check for check in before if check.status in ("failed", "skipped")), None)
     if backend is None or bad is not None:
         hint = f"{bad.id} did not pass" if bad is not None else "there is no backend to ask"
@@ -311,7 +316,9 @@ def _judge(
             )
         )
     try:
-        judgement = backend.judge(proof, proof.program, held.verified, proof.outputs, key, policy)
+        judgement = backend.judge(
+            proof, proof.program, held.verified, proof.outputs, key, policy, program
+        )
         return _with_completeness(backend, judgement)
     except (MalformedProof, MissingDependency, KeyboardInterrupt, SystemExit):
         raise

@@ -55,6 +55,7 @@ class ToyBackend:
         outputs: Sequence[IntArray] | None,
         key: Key | None,
         policy: Policy,
+        program: Program | None,
     ) -> Judgement:
         if proof.payload == b"malformed":
             raise MalformedProof("not toy evidence", where="payload", code="toy-malformed")

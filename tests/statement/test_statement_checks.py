@@ -397,6 +397,31 @@ def _judging(monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
     monkeypatch.setattr(ToyBackend, "judge", judge)
 
 
+def test_the_backend_gets_the_verifiers_program_only_if_it_is_the_statements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A backend may compute with the weights that it is given, so they must be the right ones."""
+    got: list[object] = []
+
+    def judge(self: object, *arguments: object) -> object:
+        got.append(arguments[-1])
+        return TOY_CONTENT
+
+    monkeypatch.setattr(ToyBackend, "judge", judge)
+    case = dense_case()
+    other = dense_program(weight_seed=1)
+    keys = {"toy": TOY_KEY}
+    assert judged(case.proof, program=case.program).outcome == "proven"
+    assert judged(case.proof).outcome == "proven"
+    assert got == [case.program, None]
+    # a lock that trusts the proof's program does not make up for a program that is another
+    for lock in (None, lock_of(dense_program()), lock_of(dense_program(), other)):
+        verdict = evaluate(case.proof, TOY_POLICY, program=other, lock=lock, keys=keys)
+        assert verdict.outcome == "not_proven"
+        assert verdict.failed[0].id == "ST-5"
+    assert len(got) == 2
+
+
 @pytest.mark.parametrize("error", [ValueError("x"), Panic("x"), RecursionError()])
 def test_st_14_a_backend_that_breaks_proves_nothing(
     monkeypatch: pytest.MonkeyPatch, error: BaseException

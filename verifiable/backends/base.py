@@ -205,6 +205,7 @@ class Backend(Protocol):
         outputs: Sequence[IntArray] | None,
         key: Key | None,
         policy: Policy,
+        program: Program | None,
     ) -> Judgement:
         """Check a proof's payload against its statement, whose header has been checked already.
 
@@ -212,6 +213,8 @@ class Backend(Protocol):
             inputs, outputs: the values behind the statement's roots (already checked against
                 them), or None where the verifier does not hold them.
             key: the key that the verifier trusts for this program, or None if it has none.
+            program: the verifier's own program, whose root has been found to be the statement's,
+                for backends that compute with the weights themselves; None if it has none.
 
         Raises:
             MalformedProof: the payload cannot be decoded.

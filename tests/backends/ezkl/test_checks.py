@@ -59,6 +59,7 @@ def judge(
         known["outputs"],
         case.key if key == "own" else key,
         policy,
+        case.program,
     )
 
 
