@@ -1,0 +1,1 @@
+"""The sumcheck argument: field, kernels, transcript, lookups and the tensor-code opening."""
