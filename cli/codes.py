@@ -36,7 +36,8 @@ _GENERAL = {
     "system-error": "The operating system refused something; the message says what and where.",
     "usage-error": "The command line does not fit the command; `--help` shows what does.",
     "unknown-backend": "No backend of this name is installed.",
-    "unknown-option": "The backend has no such option, or the option no such value.",
+    "unknown-option": "The backend has no such option, or the option no such value. Some options "
+    "are for some backends only: leave it out, or choose another backend.",
     "unknown-visibility": "Visibility is `public` or `hashed`.",
     "two-setups": "A file with a public setup and a setup made on this machine exclude each "
     "other: give one of --srs and --insecure-local-setup.",

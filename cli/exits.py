@@ -26,6 +26,7 @@ _USAGE_CODES = frozenset(
         "output-is-input",
         "two-setups",
         "unknown-backend",
+        "unknown-option",
     )
 )
 

@@ -18,6 +18,7 @@ from .options import (
     srs_option,
     time_limit_option,
     visibility_option,
+    weights_option,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
 @visibility_option
 @local_setup_option
 @srs_option
+@weights_option
 @cache_option
 @time_limit_option
 @reporting
@@ -47,6 +49,7 @@ def command(
     visibility: str,
     insecure_local_setup: bool,
     srs: Path | None,
+    weights: str | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -72,6 +75,7 @@ def command(
                 visibility=visibility,
                 insecure_local_setup=local,
                 srs=srs,
+                weights=weights,
                 cache_dir=cache_dir,
                 time_limit_s=time_limit_s,
                 progress=progress,

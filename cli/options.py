@@ -33,6 +33,7 @@ __all__ = [
     "srs_option",
     "time_limit_option",
     "visibility_option",
+    "weights_option",
 ]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -96,6 +97,12 @@ visibility_option = click.option(
     default="public",
     show_default=True,
     help="`hashed` keeps the input out of the proof file; the verifier must then hold it.",
+)
+weights_option = click.option(
+    "--weights",
+    type=click.Choice(("committed", "public")),
+    help="Whether a verifier needs the key alone (`committed`), or the program (`public`), which "
+    "is cheaper. Only for backends that offer both, which take `committed` by default.",
 )
 shape_option = click.option(
     "--shape",

@@ -22,6 +22,7 @@ from .options import (
     srs_option,
     time_limit_option,
     visibility_option,
+    weights_option,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = ["command"]
 )
 @local_setup_option
 @srs_option
+@weights_option
 @cache_option
 @time_limit_option
 @reporting
@@ -55,6 +57,7 @@ def command(
     context: bytes | None,
     insecure_local_setup: bool,
     srs: Path | None,
+    weights: str | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -78,6 +81,7 @@ def command(
             saturate=saturate,
             insecure_local_setup=insecure_local_setup,
             srs=srs,
+            weights=weights,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,

@@ -17,6 +17,7 @@ from .options import (
     srs_option,
     time_limit_option,
     visibility_option,
+    weights_option,
 )
 
 __all__ = ["command"]
@@ -28,6 +29,7 @@ __all__ = ["command"]
 @visibility_option
 @local_setup_option
 @srs_option
+@weights_option
 @cache_option
 @time_limit_option
 @reporting
@@ -37,6 +39,7 @@ def command(
     visibility: str,
     insecure_local_setup: bool,
     srs: Path | None,
+    weights: str | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -52,6 +55,7 @@ def command(
             visibility=visibility,
             insecure_local_setup=insecure_local_setup,
             srs=srs,
+            weights=weights,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sample_backend import EchoBackend
 from sample_models import MODELS, Proven
 
 import verifiable
+from verifiable.backends import registry
 
 WAIT_S = 300
 
@@ -88,6 +90,13 @@ def proven(shared_dir: Path, cache_dir: Path) -> Callable[[str], Proven]:
         )
 
     return make
+
+
+@pytest.fixture
+def echo(monkeypatch: pytest.MonkeyPatch) -> type[EchoBackend]:
+    """A backend `echo` that takes no time; a test may replace its parts by monkeypatching."""
+    monkeypatch.setitem(registry._IN_TREE, "echo", "sample_backend:EchoBackend")
+    return EchoBackend
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,16 @@ from verifiable.program.program import IntArray, Program
 from verifiable.program.quantise import QuantiseOptions
 from verifiable.program.source import load_model
 from verifiable.progress import Cancellation, Progress, ProgressEvent, silent
-from verifiable.proving import ProveItem, ProveResult, backend_options, prove, prove_many, setup
+from verifiable.proving import (
+    ProveItem,
+    ProveResult,
+    backend_options,
+    options_taken,
+    prove,
+    prove_many,
+    refuse_untaken,
+    setup,
+)
 from verifiable.sources import (
     InputSource,
     LockSource,
@@ -219,6 +228,7 @@ def make_lock(
     visibility: str = "public",
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
+    weights: str | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -232,10 +242,12 @@ def make_lock(
         programs: one or several, as objects or paths. A program that comes twice has one entry,
             under its first name.
         names: for people; default: the file's name, or `model`.
-        backends: whose keys to derive; the other arguments are those of `prove`.
+        backends: whose keys to derive; the other arguments are those of `prove`. What only some
+            of the backends take is given to those.
 
     Raises:
-        InvalidInput: the names are not as many as the programs, or one cannot be written.
+        InvalidInput: the names are not as many as the programs, or one cannot be written; or an
+            option is none that a backend takes.
         MalformedModel, UnsupportedModel, SetupError, ResourceLimit, MissingDependency, Cancelled.
     """
     sources = (
@@ -249,11 +261,14 @@ def make_lock(
         visibility=visibility,
         insecure_local_setup=insecure_local_setup,
         srs=srs,
+        weights=weights,
         cache_dir=cache_dir,
         time_limit_s=time_limit_s,
         progress=progress,
         cancel=cancel,
     )
+    chosen = {name: get_backend(name) for name in wanted}
+    refuse_untaken(tuple(chosen.values()), options)
     models: dict[bytes, LockedModel] = {}
     for label, source in zip(labels, sources, strict=True):
         program = program_of(source)
@@ -261,7 +276,10 @@ def make_lock(
         check_header(header)
         if header.program_root in models:
             continue
-        keys = {name: get_backend(name).setup(program, options).key for name in wanted}
+        keys = {
+            name: backend.setup(program, options_taken(backend, options)).key
+            for name, backend in chosen.items()
+        }
         models[header.program_root] = LockedModel(
             name=label,
             program=header,
@@ -296,16 +314,15 @@ def derive_key(
     if committed.program_root != decoded.statement.program_root:
         return None
     backend = get_backend(decoded.backend)
-    options = backend.matching(
-        decoded,
-        backend_options(
-            srs=srs,
-            cache_dir=cache_dir,
-            time_limit_s=time_limit_s,
-            progress=progress,
-            cancel=cancel,
-        ),
+    given = backend_options(
+        srs=srs,
+        cache_dir=cache_dir,
+        time_limit_s=time_limit_s,
+        progress=progress,
+        cancel=cancel,
     )
+    # which backend it is, the proof says: the caller's setup is for those that rest on one
+    options = backend.matching(decoded, options_taken(backend, given))
     expected_s = backend.estimate(loaded).setup_s
     duration = "" if expected_s is None else f" in about {max(expected_s, 1):,.0f} s"
     progress(
@@ -438,7 +455,7 @@ def verify(
         now: the time of judging, with a time zone; the verifier has no clock of its own.
         derive_keys: whether a key may be derived; False never starts costly work.
         keys: by backend id, keys that the caller derived from the program before.
-        srs: file with the public setup, to derive the key with.
+        srs: file with the public setup, to derive the key with where the backend rests on one.
         cache_dir, time_limit_s, progress, cancel: as for `prove`.
 
     Returns:

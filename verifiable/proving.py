@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
@@ -42,7 +42,25 @@ from verifiable.statement.statement import ZERO_CONTEXT, Statement, statement_of
 from verifiable.survey import refusals
 from verifiable.verification import evaluate
 
-__all__ = ["ProveItem", "ProveResult", "backend_options", "prove", "prove_many", "setup"]
+__all__ = [
+    "ProveItem",
+    "ProveResult",
+    "backend_options",
+    "options_taken",
+    "prove",
+    "prove_many",
+    "refuse_untaken",
+    "setup",
+]
+
+_SPELLED = MappingProxyType(
+    {
+        "srs": ("insecure_local_setup", "--insecure-local-setup"),
+        "srs_file": ("srs", "--srs"),
+        "weights": ("weights", "--weights"),
+    }
+)
+"""By setting of a backend, the keyword and the option of the command line that give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,6 +115,7 @@ def backend_options(
     visibility: str = "public",
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
+    weights: str | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -133,6 +152,8 @@ def backend_options(
         settings["srs"] = "local-insecure"
     if srs is not None:
         settings["srs_file"] = str(Path(srs))
+    if weights is not None:
+        settings["weights"] = weights
     return Options(
         cache_dir=default_cache_dir() if cache_dir is None else Path(cache_dir),
         visibility=visibility,
@@ -143,6 +164,35 @@ def backend_options(
     )
 
 
+def options_taken(backend: Backend, options: Options) -> Options:
+    """The options with those settings alone that a backend takes."""
+    taken = {name: value for name, value in options.settings.items() if name in _settings(backend)}
+    return replace(options, settings=MappingProxyType(taken))
+
+
+def refuse_untaken(backends: Sequence[Backend], options: Options) -> None:
+    """Refuse a setting that none of the backends takes: it would do nothing.
+
+    Raises:
+        InvalidInput: (code `unknown-option`) naming the keyword and the option.
+    """
+    for name in options.settings:
+        if not any(name in _settings(backend) for backend in backends):
+            keyword, option = _SPELLED[name]
+            told = ", ".join(backend.id for backend in backends)
+            raise InvalidInput(
+                f"this is nothing that the backend {told} takes",
+                where=keyword,
+                hint=f"leave {option} out, or choose a backend that takes it",
+                code="unknown-option",
+            )
+
+
+def _settings(backend: Backend) -> tuple[str, ...]:
+    """The settings that a backend declares; none if a third party's forgot to."""
+    return tuple(getattr(backend, "settings", ()))
+
+
 def setup(
     program: ProgramSource,
     *,
@@ -150,6 +200,7 @@ def setup(
     visibility: str = "public",
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
+    weights: str | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -164,6 +215,7 @@ def setup(
         visibility=visibility,
         insecure_local_setup=insecure_local_setup,
         srs=srs,
+        weights=weights,
         cache_dir=cache_dir,
         time_limit_s=time_limit_s,
         progress=progress,
@@ -171,6 +223,7 @@ def setup(
     )
     loaded = program_of(program)
     chosen = get_backend(backend)
+    refuse_untaken((chosen,), options)
     _refuse_unsupported(chosen, loaded)
     return chosen.setup(loaded, options)
 
@@ -186,6 +239,7 @@ def prove(
     saturate: bool = False,
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
+    weights: str | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -210,13 +264,17 @@ def prove(
         insecure_local_setup: use a setup made on this machine. Whoever made it can forge proofs,
             so verifiers refuse them by default.
         srs: file with the public setup; default: the cached one.
+        weights: of backends that offer both, how the evidence stands for the program's weights:
+            `committed`, then the key is all that a verifier needs; or `public`, then it must hold
+            the program.
         cache_dir: folder of the cached keys; default: `verifiable.cache.default_cache_dir()`.
         time_limit_s: seconds that each phase may take.
         progress: called with a `ProgressEvent` now and then, from the calling thread.
         cancel: set by another thread to stop the work.
 
     Raises:
-        MalformedModel, MalformedInput, InvalidInput: what came in cannot be read, or is refused.
+        MalformedModel, MalformedInput, InvalidInput: what came in cannot be read, or is refused;
+            so is an option that the backend does not take (code `unknown-option`).
         UnsupportedModel: the backend cannot prove this program; carries every reason.
         SetupError, ProvingError, ResourceLimit, MissingDependency, Cancelled.
     """
@@ -228,6 +286,7 @@ def prove(
             visibility=visibility,
             insecure_local_setup=insecure_local_setup,
             srs=srs,
+            weights=weights,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,
@@ -250,6 +309,7 @@ def prove_many(
     saturate: bool = False,
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
+    weights: str | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -276,6 +336,7 @@ def prove_many(
             visibility=visibility,
             insecure_local_setup=insecure_local_setup,
             srs=srs,
+            weights=weights,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,
@@ -340,6 +401,7 @@ class _Prover:
     """One program, backend and set of options; makes any number of proofs."""
 
     def __init__(self, program: Program, backend: Backend, options: Options) -> None:
+        refuse_untaken((backend,), options)
         _refuse_unsupported(backend, program)
         self.program = program
         self.backend = backend

@@ -317,6 +317,7 @@ def test_two_threads_share_a_cold_cache(program: verifiable.Program, tmp_path: P
         ({"visibility": "secret"}, "unknown-visibility"),
         ({"backend": "magic"}, "unknown-backend"),
         ({"insecure_local_setup": True, "srs": "kzg.srs"}, "two-setups"),
+        ({"backend": "ezkl", "weights": "public"}, "unknown-option"),
         ({"context": b"short"}, "bad-digest"),
         ({"context": "a" * 32}, "bad-digest"),
         ({"time_limit_s": -1}, "invalid-input"),

@@ -158,11 +158,13 @@ class Backend(Protocol):
         version: dotted numbers.
         checks: every check that `judge` reports, in order. A verdict needs each of them exactly
             once; one that is missing, or not declared here, fails (check ST-14).
+        settings: the names in `Options.settings` that it takes.
     """
 
     id: str
     version: str
     checks: tuple[CheckSpec, ...]
+    settings: tuple[str, ...]
 
     def support(self, program: Program) -> tuple[NodeSupport, ...]:
         """One entry per node that is not supported, and why. Empty: the program can be proven."""

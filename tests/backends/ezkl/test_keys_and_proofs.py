@@ -332,6 +332,10 @@ def test_unsupported_nodes_are_all_named_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_declared_settings_are_the_known_ones() -> None:
+    assert set(EzklBackend.settings) == keys_module._KNOWN_SETTINGS
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -36,6 +36,7 @@ class EzklBackend:
     id = BACKEND_ID
     version = EZKL_VERSION
     checks = EZKL_CHECKS
+    settings = ("srs", "srs_file")
 
     def __init__(
         self,
