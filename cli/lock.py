@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from verifiable.backends.registry import DEFAULT_BACKEND
+
 from .console import Console
 from .options import (
     FILE,
@@ -33,7 +35,12 @@ _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
 @click.argument("programs", type=FILE, nargs=-1, required=True)
 @output_option("the lock")
 @click.option(
-    "--backend", "backends", multiple=True, default=("ezkl",), show_default=True, help="Repeatable."
+    "--backend",
+    "backends",
+    multiple=True,
+    default=(DEFAULT_BACKEND,),
+    show_default=True,
+    help="Whose keys to pin; repeatable.",
 )
 @visibility_option
 @local_setup_option

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from verifiable.backends.registry import DEFAULT_BACKEND
 from verifiable.progress import Cancellation
 
 from .console import Console
@@ -68,7 +69,7 @@ def reporting(function: Function) -> Function:
 
 
 backend_option = click.option(
-    "--backend", default="ezkl", show_default=True, help="Kind of evidence."
+    "--backend", default=DEFAULT_BACKEND, show_default=True, help="Kind of evidence."
 )
 cache_option = click.option(
     "--cache-dir",

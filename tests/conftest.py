@@ -77,6 +77,7 @@ def proven(shared_dir: Path, cache_dir: Path) -> Callable[[str], Proven]:
                 result = verifiable.prove(
                     program,
                     MODELS / "digits_input.npz",
+                    backend="ezkl",
                     insecure_local_setup=True,
                     cache_dir=cache_dir,
                 )

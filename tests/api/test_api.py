@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,6 +28,8 @@ MODEL = MODELS / "digits_mlp.onnx"
 CALIBRATION = MODELS / "digits_calibration.npz"
 INPUT = MODELS / "digits_input.npz"
 needs_ezkl = pytest.mark.usefixtures("ezkl_installed")
+LOCAL: dict[str, Any] = {"backend": "ezkl", "insecure_local_setup": True}
+LOCAL_LOCK: dict[str, Any] = {"backends": ("ezkl",), "insecure_local_setup": True}
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +135,7 @@ def test_prove_and_verify_objects(program: verifiable.Program, cache_dir: Path) 
     result = verifiable.prove(
         program,
         rows_of(INPUT),
-        insecure_local_setup=True,
+        **LOCAL,
         context=bytes(range(32)),
         progress=lambda event: phases.append(event.phase),
     )
@@ -193,7 +196,7 @@ def test_another_program_is_refused_without_any_setup(
 def test_a_lock_pins_several_programs(digits_mlp_proof: Proven) -> None:
     made = digits_mlp_proof
     lock = verifiable.make_lock(
-        [made.program_path, made.program][:1], names=["digits"], insecure_local_setup=True
+        [made.program_path, made.program][:1], names=["digits"], **LOCAL_LOCK
     )
     assert [model.name for model in lock.models] == ["digits"]
     verdict = verifiable.verify(made.proof, lock=lock, allow_insecure_setup=True)
@@ -211,8 +214,8 @@ def test_a_lock_pins_several_programs(digits_mlp_proof: Proven) -> None:
 def test_a_saturated_input_is_said_and_refused_by_default(program: verifiable.Program) -> None:
     far = rows_of(INPUT) * 3
     with pytest.raises(verifiable.InvalidInput):
-        verifiable.prove(program, far, insecure_local_setup=True)
-    result = verifiable.prove(program, far, insecure_local_setup=True, saturate=True)
+        verifiable.prove(program, far, **LOCAL)
+    result = verifiable.prove(program, far, **LOCAL, saturate=True)
     assert result.proof.saturated
     with pytest.raises(verifiable.VerificationError) as caught:
         verifiable.verify(result.proof, program=program, allow_insecure_setup=True)
@@ -225,7 +228,7 @@ def test_a_saturated_input_is_said_and_refused_by_default(program: verifiable.Pr
 def test_prove_many_loses_nothing_to_one_bad_input(program: verifiable.Program) -> None:
     rows = rows_of(CALIBRATION)[:3]
     rows[1, 0, 0, 0] = np.nan
-    items = list(verifiable.prove_many(program, rows, insecure_local_setup=True))
+    items = list(verifiable.prove_many(program, rows, **LOCAL))
     assert [item.index for item in items] == [0, 1, 2]
     assert isinstance(items[1].error, verifiable.InvalidInput)
     with pytest.raises(verifiable.InvalidInput):
@@ -250,7 +253,7 @@ def test_prove_many_takes_any_iterable_and_proves_on_demand(program: verifiable.
             asked.append(index)
             yield rows_of(CALIBRATION)[index]
 
-    items = verifiable.prove_many(program, sources(), insecure_local_setup=True)
+    items = verifiable.prove_many(program, sources(), **LOCAL)
     assert asked == []
     assert next(items).unwrap().proof.backend == "ezkl"
     assert asked == [0]
@@ -274,7 +277,7 @@ def test_cancelling_in_any_phase_leaves_no_file(
         verifiable.prove(
             program,
             INPUT,
-            insecure_local_setup=True,
+            **LOCAL,
             cache_dir=tmp_path,
             progress=stop_at,
             cancel=cancel,
@@ -288,9 +291,7 @@ def test_cancelling_in_any_phase_leaves_no_file(
 @needs_ezkl
 def test_a_time_limit_is_a_typed_error(program: verifiable.Program, tmp_path: Path) -> None:
     with pytest.raises(verifiable.ResourceLimit) as caught:
-        verifiable.prove(
-            program, INPUT, insecure_local_setup=True, cache_dir=tmp_path, time_limit_s=0.01
-        )
+        verifiable.prove(program, INPUT, **LOCAL, cache_dir=tmp_path, time_limit_s=0.01)
     assert caught.value.code == "time-limit"
 
 
@@ -301,9 +302,7 @@ def test_two_threads_share_a_cold_cache(program: verifiable.Program, tmp_path: P
 
     def work(index: int) -> verifiable.Proof:
         barrier.wait()
-        return verifiable.prove(
-            program, rows[index], insecure_local_setup=True, cache_dir=tmp_path
-        ).proof
+        return verifiable.prove(program, rows[index], **LOCAL, cache_dir=tmp_path).proof
 
     with ThreadPoolExecutor(2) as pool:
         proofs = list(pool.map(work, range(2)))
@@ -411,8 +410,8 @@ def test_values_beyond_float64_are_refused_before_proving(program: verifiable.Pr
     wild = replace(program, outputs=outputs)
     assert np.isinf(verifiable.run(wild, INPUT).output_values["output"]).any()
     for call in (
-        lambda: verifiable.prove(wild, INPUT, insecure_local_setup=True),
-        lambda: verifiable.make_lock(wild, insecure_local_setup=True),
+        lambda: verifiable.prove(wild, INPUT, **LOCAL),
+        lambda: verifiable.make_lock(wild, **LOCAL_LOCK),
     ):
         with pytest.raises(verifiable.MalformedModel) as caught:
             call()
@@ -480,15 +479,13 @@ def test_a_key_that_cannot_be_derived_leaves_the_verdict_open(
 def test_what_is_written_as_a_lock_is_read_as_one(
     program: verifiable.Program, digits_program: Path, tmp_path: Path
 ) -> None:
-    twice = verifiable.make_lock(
-        [digits_program, program], names=["a", "b"], insecure_local_setup=True
-    )
+    twice = verifiable.make_lock([digits_program, program], names=["a", "b"], **LOCAL_LOCK)
     assert [model.name for model in twice.models] == ["a"]
     assert verifiable.Lock.decode(twice.encode()).encode() == twice.encode()
     for name, expected in ((".program.onnx", "model"), ("a\nb.onnx", "a_b")):
         odd = tmp_path / name
         odd.write_bytes(digits_program.read_bytes())
-        (model,) = verifiable.make_lock(odd, insecure_local_setup=True).models
+        (model,) = verifiable.make_lock(odd, **LOCAL_LOCK).models
         assert model.name == expected
 
 
@@ -507,7 +504,7 @@ def test_names_that_a_lock_cannot_hold_are_refused_before_the_work(
 ) -> None:
     monkeypatch.setattr(EzklBackend, "setup", _must_not_run)
     with pytest.raises(verifiable.InvalidInput) as caught:
-        verifiable.make_lock(program, names=names, insecure_local_setup=True)
+        verifiable.make_lock(program, names=names, **LOCAL_LOCK)
     assert caught.value.code == code
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sample_models import MODELS
 
+from verifiable.backends.registry import DEFAULT_BACKEND
 from verifiable.cli import exits
 from verifiable.statement.lock import Lock
 
@@ -107,3 +108,9 @@ def test_a_setup_file_of_the_verifiers_is_for_proofs_that_rest_on_one(
     assert cli("prove", digits_program, *INPUT, *ECHO, "-o", proof).code == 0
     judged = ("verify", proof, "--program", digits_program, "--policy", policy)
     assert cli(*judged, "--srs", tmp_path / "absent.srs").code == exits.OK
+
+
+@pytest.mark.parametrize("command", ["setup", "prove", "lock", "demo"])
+def test_the_help_page_names_the_default_of_the_library(cli, command: str) -> None:
+    page = " ".join(cli(command, "--help").out.split())
+    assert f"[default: {DEFAULT_BACKEND}]" in page

@@ -51,8 +51,12 @@ def test_cache_list_and_clear(cli, digits_program: Path, tmp_path: Path) -> None
     pytest.importorskip("ezkl", reason="keys need the extra `ezkl`")
     cache = ("--cache-dir", tmp_path / "cache")
     assert cli("cache", "list", *cache, "--json").document["entries"] == []
-    first = cli("setup", digits_program, "--insecure-local-setup", *cache, "--json").document
-    second = cli("setup", digits_program, "--insecure-local-setup", *cache, "--json").document
+    first = cli(
+        "setup", digits_program, "--backend", "ezkl", "--insecure-local-setup", *cache, "--json"
+    ).document
+    second = cli(
+        "setup", digits_program, "--backend", "ezkl", "--insecure-local-setup", *cache, "--json"
+    ).document
     assert (first["cached"], second["cached"]) == (False, True)
     assert first["key_digest"] == second["key_digest"]
     listed = cli("cache", "list", *cache, "--json").document

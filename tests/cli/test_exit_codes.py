@@ -75,7 +75,10 @@ def test_usage_is_2(cli, arguments: tuple[object, ...]) -> None:
         (("--input", CALIBRATION), "index-needed"),
         (("--input", CALIBRATION, "--index", 256), "no-such-row"),
         (("--input", INPUT, "--backend", "magic"), "unknown-backend"),
-        (("--input", INPUT, "--insecure-local-setup", "--srs", "kzg.srs"), "two-setups"),
+        (
+            ("--input", INPUT, "--backend", "ezkl", "--insecure-local-setup", "--srs", "kzg.srs"),
+            "two-setups",
+        ),
         (("--input", INPUT, "--context", "abc"), None),
     ],
 )
@@ -267,7 +270,7 @@ def test_an_output_never_replaces_what_is_read(cli, digits_program: Path, tmp_pa
     before = {path: path.read_bytes() for path in (model, rows, program, array)}
     (tmp_path / "soft").symlink_to(program)
     (tmp_path / "hard").hardlink_to(model)
-    prove = ("prove", program, "--input", array, "--insecure-local-setup")
+    prove = ("prove", program, "--input", array, "--backend", "ezkl", "--insecure-local-setup")
     for arguments, output in (
         (("compile", model, "--calibration", rows), model),
         (("compile", model, "--calibration", rows), rows),
@@ -275,9 +278,9 @@ def test_an_output_never_replaces_what_is_read(cli, digits_program: Path, tmp_pa
         (prove, program),
         (prove, array),
         (prove, tmp_path / "soft"),
-        (("prove", program, "--input", array, "--srs", rows), rows),
-        (("lock", model, program, "--insecure-local-setup"), program),
-        (("lock", program, "--srs", rows), rows),
+        (("prove", program, "--input", array, "--backend", "ezkl", "--srs", rows), rows),
+        (("lock", model, program, "--backend", "ezkl", "--insecure-local-setup"), program),
+        (("lock", program, "--backend", "ezkl", "--srs", rows), rows),
     ):
         ran = cli(*arguments, "-o", output)
         assert ran.code == exits.USAGE, (arguments, output)
@@ -326,6 +329,8 @@ def test_a_missing_ezkl_is_2_with_what_to_install(
         digits_program,
         "--input",
         INPUT,
+        "--backend",
+        "ezkl",
         "--insecure-local-setup",
         "--cache-dir",
         cache,
@@ -346,7 +351,7 @@ def test_a_missing_ezkl_is_found_before_any_setup(
 
     monkeypatch.setattr("verifiable.backends.ezkl.phases.run_child", untouched)
     monkeypatch.setattr("verifiable.backends.ezkl.phases.find_spec", lambda _: None)
-    cache = ("--insecure-local-setup", "--cache-dir", tmp_path / "cache")
+    cache = ("--backend", "ezkl", "--insecure-local-setup", "--cache-dir", tmp_path / "cache")
     for arguments in (
         ("setup", digits_program),
         ("prove", digits_program, "--input", INPUT, "-o", tmp_path / "proof.json"),
@@ -382,7 +387,16 @@ def test_what_is_wrong_with_an_input_names_its_file(
 
 def test_a_missing_srs_is_an_unreadable_file(cli, digits_program: Path, tmp_path: Path) -> None:
     absent = tmp_path / "absent.srs"
-    ran = cli("setup", digits_program, "--srs", absent, "--cache-dir", tmp_path / "cache")
+    ran = cli(
+        "setup",
+        digits_program,
+        "--backend",
+        "ezkl",
+        "--srs",
+        absent,
+        "--cache-dir",
+        tmp_path / "cache",
+    )
     assert ran.code == exits.UNREADABLE
     assert f"error [unreadable-file]: {absent}: cannot read the file: No such file" in ran.err
     assert "source" not in ran.err

@@ -56,12 +56,14 @@ def verify_and_lock(cli, folder: Path, model: str) -> None:
     assert strict.code == 1
     failed = [check for check in strict.document["checks"] if check["status"] == "failed"]
     assert [(check["id"], check["code"]) for check in failed] == [("EZ-6", "insecure-setup")]
-    locked = cli("lock", program, "-o", lock)
+    locked = cli("lock", program, "--backend", "ezkl", "-o", lock)
     assert locked.code == 0
     assert "warning: no public setup" in locked.err
     last = "INSECURE: pins keys of a setup made on this machine"
     assert locked.out.splitlines()[-1] == last
-    document = cli("lock", program, "--insecure-local-setup", "-o", lock, "--json").document
+    document = cli(
+        "lock", program, "--backend", "ezkl", "--insecure-local-setup", "-o", lock, "--json"
+    ).document
     assert document["models"][0]["backends"]["ezkl"]["setup"] == "local"
     by_lock = cli("verify", proof, "--lock", lock, "--allow-insecure-setup")
     assert by_lock.code == 0
@@ -108,7 +110,12 @@ def test_a_lock_needs_neither_model_nor_cache(
 ) -> None:
     made = digits_mlp_proof
     lock = tmp_path / "model.lock"
-    assert shell("lock", made.program_path, "--insecure-local-setup", "-o", lock).code == 0
+    assert (
+        shell(
+            "lock", made.program_path, "--backend", "ezkl", "--insecure-local-setup", "-o", lock
+        ).code
+        == 0
+    )
     shutil.copy(made.proof_path, tmp_path / "proof.json")
     elsewhere = {"VERIFIABLE_CACHE_DIR": str(tmp_path / "empty")}
     arguments = ("verify", tmp_path / "proof.json", "--lock", lock, "--json")
@@ -187,6 +194,8 @@ def test_hashed_input_stays_out_of_the_proof(cli, digits_program: Path, tmp_path
         digits_program,
         "--input",
         MODELS / "digits_input.npz",
+        "--backend",
+        "ezkl",
         "--insecure-local-setup",
         "--visibility",
         "hashed",

@@ -1,7 +1,7 @@
 """The table of backends: those of this package, and third parties' by entry point.
 
 A backend is imported when it is asked for, so a missing optional dependency of one never breaks
-the others.
+the others; nor does this module itself load anything heavy, for the pages of help name the default.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from verifiable.backends.base import Backend
 from verifiable.errors import MissingDependency, VerifiableError
+
+if TYPE_CHECKING:
+    from verifiable.backends.base import Backend
 
 __all__ = ["DEFAULT_BACKEND", "backend_ids", "get_backend"]
 
 DEFAULT_BACKEND = "ezkl"
+"""What the public functions and the commands take if nothing else is asked for."""
 
 _GROUP = "verifiable.backends"
 _IN_TREE = {"ezkl": "verifiable.backends.ezkl:EzklBackend"}
