@@ -92,7 +92,7 @@ def generate(logrows: int, cache_dir: Path | None, *, console: Console) -> None:
 
 def _obtain(logrows: int, cache_dir: Path | None, console: Console, *, local: bool) -> None:
     from verifiable.backends.ezkl.srs import obtain_srs
-    from verifiable.proving import backend_options
+    from verifiable.options import backend_options
 
     with interruptible(console) as cancel, console.progress() as progress:
         options = backend_options(

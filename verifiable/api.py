@@ -29,6 +29,7 @@ from verifiable.errors import (
     UnsupportedModel,
     VerificationError,
 )
+from verifiable.options import backend_options, options_taken, refuse_untaken
 from verifiable.program.border import dequantise
 from verifiable.program.compile import CompileOptions, compile_model
 from verifiable.program.execute import execute
@@ -37,16 +38,7 @@ from verifiable.program.program import IntArray, Program
 from verifiable.program.quantise import QuantiseOptions
 from verifiable.program.source import load_model
 from verifiable.progress import Cancellation, Progress, ProgressEvent, silent
-from verifiable.proving import (
-    ProveItem,
-    ProveResult,
-    backend_options,
-    options_taken,
-    prove,
-    prove_many,
-    refuse_untaken,
-    setup,
-)
+from verifiable.proving import ProveItem, ProveResult, prove, prove_many, setup
 from verifiable.sources import (
     InputSource,
     LockSource,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
 
@@ -14,7 +13,6 @@ import numpy as np
 
 from verifiable.backends.base import Backend, Options, Setup
 from verifiable.backends.registry import DEFAULT_BACKEND, get_backend
-from verifiable.cache import default_cache_dir
 from verifiable.errors import (
     Cancelled,
     InvalidInput,
@@ -22,6 +20,7 @@ from verifiable.errors import (
     UnsupportedModel,
     VerifiableError,
 )
+from verifiable.options import backend_options, refuse_untaken
 from verifiable.program.execute import Trace, execute
 from verifiable.program.program import IntArray, Program
 from verifiable.progress import Cancellation, Progress, ProgressEvent, silent
@@ -37,30 +36,12 @@ from verifiable.statement.commitment import ProgramCommitment, commit_program
 from verifiable.statement.hashing import DIGEST_BYTES
 from verifiable.statement.header import check_header
 from verifiable.statement.policy import INSECURE_ALLOWANCES, Policy
-from verifiable.statement.proof import VISIBILITIES, Proof
+from verifiable.statement.proof import Proof
 from verifiable.statement.statement import ZERO_CONTEXT, Statement, statement_of
 from verifiable.survey import refusals
 from verifiable.verification import evaluate
 
-__all__ = [
-    "ProveItem",
-    "ProveResult",
-    "backend_options",
-    "options_taken",
-    "prove",
-    "prove_many",
-    "refuse_untaken",
-    "setup",
-]
-
-_SPELLED = MappingProxyType(
-    {
-        "srs": ("insecure_local_setup", "--insecure-local-setup"),
-        "srs_file": ("srs", "--srs"),
-        "weights": ("weights", "--weights"),
-    }
-)
-"""By setting of a backend, the keyword and the option of the command line that give it."""
+__all__ = ["ProveItem", "ProveResult", "prove", "prove_many", "setup"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,89 +89,6 @@ class ProveItem:
         if self.result is None:
             raise ValueError("an item holds a result or an error")
         return self.result
-
-
-def backend_options(
-    *,
-    visibility: str = "public",
-    insecure_local_setup: bool = False,
-    srs: PathLike | None = None,
-    weights: str | None = None,
-    cache_dir: PathLike | None = None,
-    time_limit_s: float | None = None,
-    progress: Progress = silent,
-    cancel: Cancellation | None = None,
-) -> Options:
-    """The options of a backend from the keywords of the public functions.
-
-    Raises:
-        InvalidInput: a keyword has a value that no backend knows.
-    """
-    if visibility not in VISIBILITIES:
-        raise InvalidInput(
-            f"unknown visibility {visibility!r}",
-            hint=f"use one of: {', '.join(VISIBILITIES)}",
-            code="unknown-visibility",
-        )
-    if insecure_local_setup and srs is not None:
-        raise InvalidInput(
-            "a file with a setup and a setup made here exclude each other",
-            where="srs, insecure_local_setup",
-            hint="give one of --srs and --insecure-local-setup",
-            code="two-setups",
-        )
-    if time_limit_s is not None and not (
-        isinstance(time_limit_s, int | float) and time_limit_s > 0
-    ):
-        raise InvalidInput(
-            f"a time limit is a number of seconds above 0, not {time_limit_s!r}",
-            where="time_limit_s",
-            hint="leave it out for no limit",
-        )
-    settings: dict[str, str | bool] = {}
-    if insecure_local_setup:
-        settings["srs"] = "local-insecure"
-    if srs is not None:
-        settings["srs_file"] = str(Path(srs))
-    if weights is not None:
-        settings["weights"] = weights
-    return Options(
-        cache_dir=default_cache_dir() if cache_dir is None else Path(cache_dir),
-        visibility=visibility,
-        time_limit_s=time_limit_s,
-        settings=MappingProxyType(settings),
-        progress=progress,
-        cancel=cancel or Cancellation(),
-    )
-
-
-def options_taken(backend: Backend, options: Options) -> Options:
-    """The options with those settings alone that a backend takes."""
-    taken = {name: value for name, value in options.settings.items() if name in _settings(backend)}
-    return replace(options, settings=MappingProxyType(taken))
-
-
-def refuse_untaken(backends: Sequence[Backend], options: Options) -> None:
-    """Refuse a setting that none of the backends takes: it would do nothing.
-
-    Raises:
-        InvalidInput: (code `unknown-option`) naming the keyword and the option.
-    """
-    for name in options.settings:
-        if not any(name in _settings(backend) for backend in backends):
-            keyword, option = _SPELLED[name]
-            told = ", ".join(backend.id for backend in backends)
-            raise InvalidInput(
-                f"this is nothing that the backend {told} takes",
-                where=keyword,
-                hint=f"leave {option} out, or choose a backend that takes it",
-                code="unknown-option",
-            )
-
-
-def _settings(backend: Backend) -> tuple[str, ...]:
-    """The settings that a backend declares; none if a third party's forgot to."""
-    return tuple(getattr(backend, "settings", ()))
 
 
 def setup(

@@ -28,7 +28,7 @@ LAYERS = {
     "program": {"base"},
     "base": set(),
 }
-API_MODULES = {"api", "proving", "sources", "survey", "verification"}
+API_MODULES = {"api", "options", "proving", "sources", "survey", "verification"}
 BASE_MODULES = {"cache", "errors", "files", "progress", "scratch"}
 # `verifiable.export` stands alone: it turns torch modules into ONNX and uses errors and files only
 ALONE = {"export": {"base"}}
