@@ -155,6 +155,7 @@ def show_verdict(out: Console, verdict: Verdict, verify_s: float) -> None:
         ("Establishes", verdict.establishes),
         ("Does not establish", limits),
         ("Reveals", verdict.reveals),
+        ("Details of the evidence", verdict.details),
     ):
         if sentences:
             out.line(f"{title}:", style="bold")

@@ -100,6 +100,7 @@ class EchoBackend:
                 ECHO_3.ok() if digest == proof.statement.digest else ECHO_3.failed(),
             ),
             verified_version=self.version,
+            details=(f"echo: {len(proof.payload)} bytes",),
         )
 
     def decode_key(self, fields: Mapping[str, str]) -> Key:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -391,13 +392,8 @@ def _with_completeness(backend: Backend, judgement: Judgement) -> Judgement:
     else:
         first = table.ST_14.ok(expected=expected, found=", ".join(reported))
     hint = "the backend did not report this check"
-    return Judgement(
-        checks=(first, *judgement.checks, *(spec.skipped(hint=hint) for spec in missing)),
-        verified_version=judgement.verified_version,
-        establishes=judgement.establishes,
-        does_not_establish=judgement.does_not_establish,
-        reveals=judgement.reveals,
-    )
+    skipped = (spec.skipped(hint=hint) for spec in missing)
+    return replace(judgement, checks=(first, *judgement.checks, *skipped))
 
 
 def _conclude(
@@ -449,6 +445,7 @@ def _conclude(
         establishes=established,
         does_not_establish=(*not_established, *judgement.does_not_establish),
         reveals=(f"{shown}: in the proof file", *judgement.reveals),
+        details=judgement.details if outcome == "proven" else (),
         inputs=None if inputs is None else _by_name(schema.inputs, inputs),
         outputs=_by_name(schema.outputs, proof.outputs) if verified else None,
         input_values=None if inputs is None else _real(schema.inputs, inputs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sample_models import MODELS
 from verifiable.backends.registry import DEFAULT_BACKEND
 from verifiable.cli import exits
 from verifiable.statement.lock import Lock
+from verifiable.statement.proof import Proof
 
 pytestmark = pytest.mark.usefixtures("echo")
 
@@ -114,3 +116,21 @@ def test_a_setup_file_of_the_verifiers_is_for_proofs_that_rest_on_one(
 def test_the_help_page_names_the_default_of_the_library(cli, command: str) -> None:
     page = " ".join(cli(command, "--help").out.split())
     assert f"[default: {DEFAULT_BACKEND}]" in page
+
+
+def test_details_of_the_evidence_are_shown_if_it_is_proven(
+    cli, digits_program: Path, tmp_path: Path, policy: Path
+) -> None:
+    proof = tmp_path / "proof.json"
+    assert cli("prove", digits_program, *INPUT, *ECHO, "-o", proof).code == 0
+    judged = ("verify", proof, "--policy", policy, "--program", digits_program)
+    shown = cli(*judged).out
+    assert "Details of the evidence:\n  - echo: 33 bytes\n" in shown
+    assert cli(*judged, "--json").document["details"] == ["echo: 33 bytes"]
+    lie = replace(Proof.load(proof), payload=b"c" + bytes(32))
+    proof.write_bytes(lie.encode())
+    refused = cli(*judged)
+    assert refused.code == exits.FAILED
+    assert "ECHO-3" in refused.out
+    assert "Details" not in refused.out
+    assert cli(*judged, "--json").document["details"] == []

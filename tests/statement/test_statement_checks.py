@@ -662,6 +662,7 @@ def test_a_verdict_as_json_says_what_its_page_says() -> None:
         "establishes",
         "does_not_establish",
         "reveals",
+        "details",
     }
     assert told["verdict"] == "proven"
     checks = told["checks"]

@@ -137,6 +137,8 @@ class Judgement:
         establishes, does_not_establish, reveals: sentences for the verdict.
         verified_version: the version of the backend that the evidence was checked to be of; empty
             if the checks bind none. Believed only if all of them are ok.
+        details: lines for people on the evidence (its soundness term by term, sizes), which a
+            verdict shows if it is proven; nothing may rest on them.
     """
 
     checks: tuple[Check, ...]
@@ -144,6 +146,7 @@ class Judgement:
     does_not_establish: tuple[str, ...] = ()
     reveals: tuple[str, ...] = ()
     verified_version: str = ""
+    details: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -68,6 +68,7 @@ class Verdict:
         backend: id of the backend that made the evidence.
         checks: all checks in order.
         establishes, does_not_establish, reveals: sentences; nothing is established unless proven.
+        details: lines for people on the evidence, as its backend has them; none unless proven.
         inputs, outputs: verified quantised values by name, int64 and read-only; None unless
             proven.
         input_values, output_values: the same as real numbers (float64); None unless proven.
@@ -80,6 +81,7 @@ class Verdict:
     establishes: tuple[str, ...] = ()
     does_not_establish: tuple[str, ...] = ()
     reveals: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     inputs: Mapping[str, IntArray] | None = None
     outputs: Mapping[str, IntArray] | None = None
     input_values: Mapping[str, FloatArray] | None = None
@@ -118,4 +120,5 @@ class Verdict:
             "establishes": list(self.establishes),
             "does_not_establish": list(self.does_not_establish),
             "reveals": list(self.reveals),
+            "details": list(self.details),
         }
