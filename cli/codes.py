@@ -108,7 +108,7 @@ _MODELS = {
     "not-onnx": "The file is not ONNX, or is damaged. Export the model to ONNX first "
     "(`verifiable.export_torch` does it for torch), or copy the file again.",
     "already-a-program": "The file is a compiled program, where a model is expected. Programs can "
-    "be run, proven and estimated.",
+    "be inspected, run, proven and estimated.",
     "not-a-program": "The file is an ONNX model, but not a compiled program. Make one with "
     "`verifiable compile`.",
     "not-canonical": "The program file holds something that no program needs. Compile again.",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from verifiable.argument.soundness import Ledger, Sumcheck, ledger
 from verifiable.backends.base import (
     Estimate,
     Evidence,
@@ -77,6 +78,11 @@ class EchoBackend:
     ) -> Evidence:
         payload = setup.key.fields["weights"][:1].encode() + statement.digest
         return Evidence(payload=payload, prove_s=0.0, peak_rss_mib=0.0, phases_s={"echo": 0.0})
+
+    def soundness(self, program: Program, options: Options) -> Ledger:
+        weights = options.settings.get("weights", "committed")
+        rounds = len(program.nodes) * (1 if weights == "public" else 2)
+        return ledger((Sumcheck(label="echo", degree=2, rounds=rounds),))
 
     def judge(
         self,

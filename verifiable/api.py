@@ -64,13 +64,22 @@ from verifiable.statement.names import without_controls
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.verdict import Verdict
-from verifiable.survey import Forecast, ModelReport, estimate, inspect, refuse_program
+from verifiable.survey import (
+    Forecast,
+    ModelReport,
+    ProgramReport,
+    estimate,
+    inspect,
+    inspect_program,
+    refuse_program,
+)
 from verifiable.verification import evaluate as judge
 from verifiable.verification import examine
 
 __all__ = [
     "Forecast",
     "ModelReport",
+    "ProgramReport",
     "ProveItem",
     "ProveResult",
     "RunResult",
@@ -79,6 +88,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "inspect",
+    "inspect_program",
     "load_program",
     "make_lock",
     "prove",

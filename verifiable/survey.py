@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from verifiable.backends.base import Backend, Estimate
+from verifiable.backends.base import Backend, Estimate, SoundnessLedger
 from verifiable.backends.registry import backend_ids, get_backend
 from verifiable.errors import (
     MalformedModel,
@@ -16,17 +17,24 @@ from verifiable.errors import (
     UnsupportedModel,
     VerifiableError,
 )
+from verifiable.options import backend_options, options_taken, refuse_untaken
 from verifiable.program.inspect import Inspection, OperatorRow, inspect_model
 from verifiable.program.onnx_file import load_program
-from verifiable.program.program import Program
-from verifiable.sources import ModelSource, is_program
+from verifiable.program.program import Node, Program
+from verifiable.sources import ModelSource, ProgramSource, is_program, program_of
+
+if TYPE_CHECKING:
+    from verifiable.argument.soundness import Ledger
 
 __all__ = [
     "Forecast",
     "ModelReport",
+    "NodeReport",
     "OperatorReport",
+    "ProgramReport",
     "estimate",
     "inspect",
+    "inspect_program",
     "refusals",
     "refuse_program",
 ]
@@ -67,6 +75,37 @@ class ModelReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """One node of a program, and by backend id its reasons against it; none: it proves it."""
+
+    node: Node
+    backends: Mapping[str, tuple[Problem, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramReport:
+    """What each backend says to a compiled program.
+
+    Attributes:
+        program: the program.
+        nodes: in the order of execution.
+        backends: by backend id every reason why it cannot prove the program; empty: it can.
+        soundness: by id of each backend that can prove it and keeps a ledger, how likely a false
+            statement passes, term by term.
+    """
+
+    program: Program
+    nodes: tuple[NodeReport, ...]
+    backends: Mapping[str, tuple[Problem, ...]]
+    soundness: Mapping[str, Ledger]
+
+    @property
+    def supported(self) -> bool:
+        """Whether some backend proves the program."""
+        return any(not found for found in self.backends.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """What one backend will need for a model, or why it cannot prove it."""
 
@@ -94,6 +133,7 @@ def inspect(
     *,
     shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
     cut_output: bool = False,
+    backends: Sequence[str] | None = None,
 ) -> ModelReport:
     """Report every operator of a model, and every reason against it, all at once.
 
@@ -101,14 +141,17 @@ def inspect(
         model: path, bytes or object; a float model or one that is quantised already.
         shapes: input shapes by name, for models with dynamic axes.
         cut_output: leave a final Softmax, LogSoftmax or Sigmoid out.
+        backends: ids of those to ask; all if None.
 
     Raises:
+        VerifiableError: (code `unknown-backend`) one of `backends` is not there.
         MalformedModel: it cannot be read at all, or is a compiled program already.
         MalformedInput: `shapes` does not fit the model's inputs.
     """
+    names = _wanted(backends)
     refuse_program(model)
     found = inspect_model(model, shapes=shapes, cut_output=cut_output)
-    by_backend = {name: _refusals_of(name, found.program) for name in backend_ids()}
+    by_backend = {name: _refusals_of(name, found.program) for name in names}
     general = found.problems
     return ModelReport(
         inspection=found,
@@ -128,6 +171,66 @@ def inspect(
             }
         ),
     )
+
+
+def inspect_program(
+    program: ProgramSource,
+    *,
+    backends: Sequence[str] | None = None,
+    weights: str | None = None,
+) -> ProgramReport:
+    """Report what backends say to every node of a program, and how sound their proofs would be.
+
+    Args:
+        program: a program, or the path or bytes of its file.
+        backends: ids of those to ask; all if None.
+        weights: as for `prove`, for the backends that take it.
+
+    Raises:
+        VerifiableError: (code `unknown-backend`) one of `backends` is not there.
+        MalformedModel: it cannot be read.
+        InvalidInput: (code `unknown-option`) none of the backends takes `weights`.
+    """
+    names = _wanted(backends)
+    loaded = program_of(program)
+    refused = {name: _refusals_of(name, loaded) for name in names}
+    asked = {name: get_backend(name) for name in names if -1 not in refused[name]}
+    options = backend_options(weights=weights)
+    refuse_untaken(tuple(asked.values()), options)
+    return ProgramReport(
+        program=loaded,
+        nodes=tuple(
+            NodeReport(
+                node=node,
+                backends=MappingProxyType(
+                    {
+                        name: tuple(found[key] for key in (index, -1) if key in found)
+                        for name, found in refused.items()
+                    }
+                ),
+            )
+            for index, node in enumerate(loaded.nodes)
+        ),
+        backends=MappingProxyType(
+            {name: tuple(found[node] for node in sorted(found)) for name, found in refused.items()}
+        ),
+        soundness=MappingProxyType(
+            {
+                name: backend.soundness(loaded, options_taken(backend, options))
+                for name, backend in asked.items()
+                if not refused[name] and isinstance(backend, SoundnessLedger)
+            }
+        ),
+    )
+
+
+def _wanted(backends: Sequence[str] | None) -> tuple[str, ...]:
+    """The ids of the backends to ask."""
+    known = backend_ids()
+    for name in backends or ():
+        if name not in known:
+            get_backend(name)  # says so, and what there is
+    return known if backends is None else tuple(dict.fromkeys(backends))
 
 
 def refuse_program(model: ModelSource) -> None:

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from sample_backend import EchoBackend
 from sample_models import MODELS, Proven
 
 import verifiable
 from verifiable.backends import registry
+from verifiable.backends.base import NodeSupport
 from verifiable.backends.ezkl.backend import EzklBackend
 from verifiable.errors import Problem
 from verifiable.program.onnx_file import dump_program
@@ -528,3 +530,50 @@ def test_a_broken_backend_of_another_package_is_a_note(
     assert forecasts["ezkl"].estimate is not None
     assert forecasts["acme"].estimate is None
     assert forecasts["acme"].problems[0].code == "broken-backend"
+
+
+# -- what backends say of a program ------------------------------------------------------------
+
+
+def test_a_program_is_inspected_node_by_node(
+    program: verifiable.Program, digits_program: Path, echo: object
+) -> None:
+    report = verifiable.inspect_program(program)
+    assert report.supported
+    assert [item.node for item in report.nodes] == list(program.nodes)
+    assert list(report.backends) == ["ezkl", "echo"]
+    assert list(report.soundness) == ["echo"]
+    assert report.soundness["echo"].total_bits > 100
+    for source in (digits_program, digits_program.read_bytes()):
+        assert verifiable.inspect_program(source, backends=["ezkl"]).soundness == {}
+    with pytest.raises(verifiable.MalformedModel):
+        verifiable.inspect_program(MODEL)
+
+
+def test_a_backend_that_cannot_prove_a_program_has_no_ledger_for_it(
+    program: verifiable.Program, echo: type[EchoBackend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = NodeSupport(node=1, supported=False, why="too echoing", hint="whisper")
+    monkeypatch.setattr(echo, "support", lambda *_: (refusal,))
+    monkeypatch.setattr(echo, "soundness", _must_not_run)
+    report = verifiable.inspect_program(program, backends=["echo"])
+    assert not report.supported
+    assert report.soundness == {}
+    first, second = report.nodes
+    assert first.backends["echo"] == ()
+    assert second.backends["echo"] == report.backends["echo"]
+    (problem,) = report.backends["echo"]
+    assert "too echoing" in problem.what
+
+
+def test_a_broken_backend_is_a_note_on_every_node(
+    program: verifiable.Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint(name="acme", value="acme_missing:Backend", group="verifiable.backends")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    report = verifiable.inspect_program(program, backends=["acme"])
+    assert not report.supported
+    for item in report.nodes:
+        assert item.backends["acme"] == report.backends["acme"]
+    (problem,) = report.backends["acme"]
+    assert "acme_missing" in problem.what

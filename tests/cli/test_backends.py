@@ -134,3 +134,56 @@ def test_details_of_the_evidence_are_shown_if_it_is_proven(
     assert "ECHO-3" in refused.out
     assert "Details" not in refused.out
     assert cli(*judged, "--json").document["details"] == []
+
+
+def test_inspecting_a_program_shows_the_matrix_and_the_soundness_ledger(
+    cli, digits_program: Path
+) -> None:
+    shown = cli("inspect", digits_program).out
+    assert "echo: how likely a false statement is accepted" in shown
+    assert "Lund et al. 1992" in shown
+    assert shown.splitlines()[-2:] == [
+        "digits_mlp.program.onnx: ezkl can prove it",
+        "digits_mlp.program.onnx: echo can prove it",
+    ]
+    document = cli("inspect", digits_program, "--json").document
+    assert [item["operator"] for item in document["nodes"]] == ["MatMul", "MatMul"]
+    assert document["backends"]["ezkl"] == {"supported": True, "problems": [], "soundness": None}
+    ledger = document["backends"]["echo"]["soundness"]
+    (term,) = ledger["terms"]
+    assert set(term) == {"name", "formula", "count", "bits", "reference"}
+    assert ledger["total_bits"] == term["bits"] > 120
+
+
+def test_inspect_asks_only_the_backends_that_are_named(cli, digits_program: Path) -> None:
+    def found(*options: str) -> dict[str, dict[str, dict[str, float]]]:
+        return cli("inspect", digits_program, *ECHO, *options, "--json").document["backends"]
+
+    assert list(found()) == ["echo"]
+    bits = [found(*options)["echo"]["soundness"]["total_bits"]
+            for options in ((), ("--weights", "committed"), ("--weights", "public"))]  # fmt: skip
+    assert bits[0] == bits[1] < bits[2]
+    model = MODELS / "digits_mlp.onnx"
+    assert list(cli("inspect", model, *ECHO, "--json").document["backends"]) == ["echo"]
+    for path in (digits_program, model):
+        ran = cli("inspect", path, "--backend", "magic")
+        assert ran.code == exits.USAGE
+        assert "error [unknown-backend]" in ran.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("model", "--weights", "public"),
+        ("program", "--cut-output"),
+        ("program", "--shape", "input=1,1,8,8"),
+        ("program", "--backend", "ezkl", "--weights", "public"),
+    ],
+)
+def test_options_of_inspect_that_would_do_nothing_are_2(
+    cli, digits_program: Path, options: tuple[str, ...]
+) -> None:
+    path = digits_program if options[0] == "program" else MODELS / "digits_mlp.onnx"
+    ran = cli("inspect", path, *options[1:])
+    assert ran.code == exits.USAGE
+    assert options[-2 if len(options) > 2 else -1] in ran.err

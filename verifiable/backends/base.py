@@ -23,6 +23,7 @@ from verifiable.statement.statement import Statement
 from verifiable.statement.verdict import Check
 
 if TYPE_CHECKING:
+    from verifiable.argument.soundness import Ledger
     from verifiable.program.execute import Trace
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Options",
     "Setup",
     "SetupOrigins",
+    "SoundnessLedger",
 ]
 
 KeyOrigin = str
@@ -243,4 +245,17 @@ class SetupOrigins(Protocol):
 
         Returns:
             `public` (a ceremony's), `local` (made on this machine), or `unknown`.
+        """
+
+
+@runtime_checkable
+class SoundnessLedger(Protocol):
+    """A backend that says term by term how likely a false statement passes."""
+
+    def soundness(self, program: Program, options: Options) -> Ledger:
+        """The error budget of a proof about a program that the backend supports.
+
+        Args:
+            program: its sizes are what the terms follow from.
+            options: as for `setup`; the settings may change the terms.
         """
