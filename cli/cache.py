@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .console import Console, bytes_text, counted
 from .options import cache_option, reporting
 
-__all__ = ["KINDS", "command"]
+if TYPE_CHECKING:
+    from verifiable.cache import Cache
 
-KINDS = ("ezkl-keys", "ezkl-srs")
-"""What the backends keep; spelled out, so that a page of help loads none of them."""
+__all__ = ["command"]
 
 
 @click.group("cache")
@@ -49,7 +50,7 @@ def list_entries(cache_dir: Path | None, *, console: Console) -> None:
 
 
 @command.command("clear")
-@click.option("--kind", type=click.Choice(KINDS), help="Only entries of this kind.")
+@click.option("--kind", help="Only entries of this kind, as `list` shows it.")
 @cache_option
 @reporting
 def clear_entries(kind: str | None, cache_dir: Path | None, *, console: Console) -> None:
@@ -57,6 +58,27 @@ def clear_entries(kind: str | None, cache_dir: Path | None, *, console: Console)
     from verifiable.cache import Cache
 
     cache = Cache(cache_dir)
+    if kind is not None:
+        _check_kind(kind, cache)
     freed = cache.clear(kind)
     document = {"cache_dir": str(cache.root), "freed_bytes": freed}
     console.result(document, lambda out: out.line(f"{cache.root}: freed {bytes_text(freed)}"))
+
+
+def _check_kind(kind: str, cache: Cache) -> None:
+    """Refuse a kind that no backend makes and no entry has: misspelt, it would clear nothing.
+
+    Raises:
+        click.UsageError: naming the kinds that there are.
+    """
+    from verifiable.backends.registry import backend_ids, get_backend
+    from verifiable.errors import VerifiableError
+
+    known = {entry.kind for entry in cache.entries()}
+    for name in backend_ids():
+        try:
+            known.update(getattr(get_backend(name), "cache_kinds", ()))
+        except VerifiableError:  # a backend that cannot be loaded has nothing to say
+            continue
+    if kind not in known:
+        raise click.UsageError(f"--kind {kind!r} is none of: {', '.join(sorted(known))}")

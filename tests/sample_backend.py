@@ -49,6 +49,7 @@ class EchoBackend:
     version = "1.0"
     checks: tuple[CheckSpec, ...] = (ECHO_1, ECHO_2, ECHO_3)
     settings = ("weights",)
+    cache_kinds: tuple[str, ...] = ()
 
     def __init__(self, *, cache_dir: Path | None = None) -> None:
         pass

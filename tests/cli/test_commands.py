@@ -14,9 +14,10 @@ from onnx import TensorProto, helper
 from sample_models import MODELS, Proven
 
 from verifiable.backends.base import Estimate
+from verifiable.backends.ezkl.backend import EzklBackend
 from verifiable.backends.ezkl.keys import KEYS_KIND
 from verifiable.backends.ezkl.trust import SRS_KIND
-from verifiable.cli.cache import KINDS
+from verifiable.cache import Cache
 from verifiable.survey import Forecast
 
 
@@ -71,9 +72,18 @@ def test_cache_list_and_clear(cli, digits_program: Path, tmp_path: Path) -> None
 
 
 def test_cache_clear_knows_the_kinds_that_there_are(cli, tmp_path: Path) -> None:
-    assert sorted(KINDS) == sorted((KEYS_KIND, SRS_KIND))
-    ran = cli("cache", "clear", "--kind", "ezkl-key", "--cache-dir", tmp_path)
+    assert sorted(EzklBackend.cache_kinds) == sorted((KEYS_KIND, SRS_KIND))
+    cache = Cache(tmp_path / "cache")
+    clear = ("cache", "clear", "--cache-dir", cache.root, "--kind")
+    assert cli(*clear, "ezkl-keys").code == 0  # there may be none yet
+    ran = cli(*clear, "ezkl-key")
     assert ran.code == 2
+    assert "ezkl-keys, ezkl-srs" in ran.err
+    assert cli(*clear, "acme-keys").code == 2
+    with cache.fill("acme-keys", "one") as folder:  # of a backend that is not installed any more
+        (folder / "key").write_bytes(b"key")
+    assert cli(*clear, "acme-keys").code == 0
+    assert cache.entries() == ()
 
 
 def test_srs_list_is_in_the_order_of_numbers(cli, tmp_path: Path) -> None:

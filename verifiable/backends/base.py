@@ -164,12 +164,14 @@ class Backend(Protocol):
         checks: every check that `judge` reports, in order. A verdict needs each of them exactly
             once; one that is missing, or not declared here, fails (check ST-14).
         settings: the names in `Options.settings` that it takes.
+        cache_kinds: the kinds of its entries in the cache.
     """
 
     id: str
     version: str
     checks: tuple[CheckSpec, ...]
     settings: tuple[str, ...]
+    cache_kinds: tuple[str, ...]
 
     def support(self, program: Program) -> tuple[NodeSupport, ...]:
         """One entry per node that is not supported, and why. Empty: the program can be proven."""

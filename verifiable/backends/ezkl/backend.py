@@ -37,6 +37,7 @@ class EzklBackend:
     version = EZKL_VERSION
     checks = EZKL_CHECKS
     settings = ("srs", "srs_file")
+    cache_kinds = ("ezkl-keys", "ezkl-srs")
 
     def __init__(
         self,
