@@ -21,7 +21,7 @@ from verifiable.backends.base import (
     Options,
     Setup,
 )
-from verifiable.errors import MalformedFile, VerifiableError
+from verifiable.errors import MalformedFile, MalformedProof, VerifiableError
 from verifiable.program.execute import Trace
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.checks import CheckSpec
@@ -96,6 +96,8 @@ class EchoBackend:
         program: Program | None,
     ) -> Judgement:
         mode, digest = proof.payload[:1], proof.payload[1:]
+        if len(digest) != 32:
+            raise MalformedProof("not the evidence of an echo", code="payload-size")
         if key is None:
             return Judgement(checks=(ECHO_1.undecided(), ECHO_2.skipped(), ECHO_3.skipped()))
         same = key.fields["weights"][:1].encode() == mode

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from verifiable.backends.ezkl.backend import EzklBackend
 from verifiable.backends.ezkl.keys import KEYS_KIND
 from verifiable.backends.ezkl.trust import SRS_KIND
 from verifiable.cache import Cache
+from verifiable.statement.proof import Proof
 from verifiable.survey import Forecast
 
 
@@ -145,7 +147,7 @@ def test_doctor_without_home(cli) -> None:
 
 def test_demo(cli, tmp_path: Path) -> None:
     pytest.importorskip("ezkl", reason="the demo proves with the extra `ezkl`")
-    ran = cli("demo", "--keep", tmp_path / "kept")
+    ran = cli("demo", "--backend", "ezkl", "--keep", tmp_path / "kept")
     assert ran.code == 0
     assert "ST-9 output commitment [output-mismatch]" in ran.out
     assert "EZ-9 zero-knowledge proof [proof-rejected]" in ran.out
@@ -154,17 +156,70 @@ def test_demo(cli, tmp_path: Path) -> None:
     assert all(word in last for word in ("compile", "setup", "execute", "prove", "verify"))
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
         "digits_mlp.program.onnx",
-        "proof.json",
+        "ezkl.proof.json",
     ]
+    assert "its maker could forge" in ran.out
 
 
+@pytest.mark.usefixtures("echo")
 def test_demo_fails_where_a_lie_passes(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: were tampering not caught, the demo would say so."""
-    pytest.importorskip("ezkl", reason="the demo proves with the extra `ezkl`")
-    monkeypatch.setattr("verifiable.cli.demo._lies", lambda proof: (proof, proof, 1, 0))
-    ran = cli("demo", "--json")
+    monkeypatch.setattr("verifiable.cli.demo._lies", lambda proof: [("did nothing", proof)])
+    ran = cli("demo", "--backend", "echo", "--json")
     assert ran.code == 1
     assert ran.document["ok"] is False
+    assert cli("demo", "--backend", "echo").out.splitlines()[-1].startswith("NOT PROVEN: ")
+
+
+@pytest.mark.usefixtures("echo")
+def test_demo_counts_what_cannot_be_read_as_refused(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(proof: Proof) -> list[tuple[str, Proof]]:
+        return [("cut the evidence", replace(proof, payload=proof.payload[:-1]))]
+
+    monkeypatch.setattr("verifiable.cli.demo._lies", short)
+    ran = cli("demo", "--backend", "echo")
+    assert ran.code == 0
+    assert "no proof at all [payload-size]: not the evidence of an echo" in ran.out
+    (lie,) = cli("demo", "--backend", "echo", "--json").document["tampered"]
+    assert (lie["refused"], lie["error"]["code"]) == (True, "payload-size")
+
+
+@pytest.mark.usefixtures("echo")
+def test_demo_of_several_backends_has_one_statement(cli) -> None:
+    pytest.importorskip("ezkl", reason="the demo proves with the extra `ezkl`")
+    ran = cli("demo", "--backend", "echo", "--backend", "ezkl", "--json")
+    assert ran.code == 0
+    document = ran.document
+    assert list(document["backends"]) == ["echo", "ezkl"]
+    digests = {item["statement_digest"] for item in document["backends"].values()}
+    assert digests == {document["statement_digest"]}
+    assert document["same_statement"] is True
+    failed = [
+        next(check["id"] for check in lie["checks"] if check["status"] == "failed")
+        for lie in document["tampered"]
+    ]
+    assert failed == ["ST-9", "ECHO-3", "ECHO-3"]
+
+
+@pytest.mark.usefixtures("echo")
+def test_demo_shows_another_backend_beside_the_default_where_it_can(
+    cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ezkl", reason="the demo proves with the extra `ezkl`")
+    monkeypatch.setattr("verifiable.cli.demo.DEFAULT_BACKEND", "echo")
+    both = cli("demo")
+    assert both.code == 0
+    assert "all proofs carry one statement: 0x" in both.out
+    assert list(cli("demo", "--backend", "echo", "--json").document["backends"]) == ["echo"]
+    # where it breaks, it is left out; where it is not installed, nobody hears of it
+    monkeypatch.setattr("verifiable.backends.ezkl.phases.find_spec", lambda _: None)
+    broken = cli("demo", "--json")
+    assert (broken.code, list(broken.document["backends"])) == (0, ["echo"])
+    assert "warning: ezkl is left out: " in broken.err
+    monkeypatch.setattr("verifiable.cli.demo.find_spec", lambda _: None)
+    absent = cli("demo", "--json")
+    assert (absent.code, list(absent.document["backends"])) == (0, ["echo"])
+    assert "ezkl" not in absent.err
 
 
 def test_inspect_shows_the_whole_matrix(cli) -> None:
