@@ -22,7 +22,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from verifiable.argument.goldilocks import P
+from verifiable.argument.goldilocks import NON_RESIDUE, P
 
 __all__ = [
     "EPSILON",
@@ -31,12 +31,14 @@ __all__ = [
     "WIDE_ZERO",
     "ZERO",
     "Element",
+    "Factor",
     "Wide",
     "add",
     "compiled",
     "ext_add",
     "ext_mul",
     "ext_sub",
+    "factor",
     "fold",
     "from_int",
     "inlined",
@@ -47,10 +49,12 @@ __all__ = [
     "sub",
     "wide_add",
     "wide_mul",
+    "wide_mul_by",
     "wide_scale",
 ]
 
 Element = tuple[np.uint64, np.uint64]
+Factor = tuple[np.uint64, np.uint64, np.uint64]
 Wide = tuple[np.uint64, np.uint64, np.uint64, np.uint64, np.uint64, np.uint64]
 
 ZERO = np.uint64(0)
@@ -60,6 +64,7 @@ MODULUS = np.uint64(P)
 WIDE_ZERO = (ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 
 _HALF = np.uint64(32)
+_SEVEN = np.uint64(NON_RESIDUE)
 
 compiled = njit(cache=True, nogil=True)
 inlined = njit(cache=True, nogil=True, forceinline=True)
@@ -85,6 +90,20 @@ def wide_mul(typing: Any, a: Any, b: Any) -> Any:
         return _pack(context, builder, signature, c0, c1)
 
     return _wide_type(_pair_type, _pair_type), generate
+
+
+@intrinsic
+def wide_mul_by(typing: Any, a: Any, b: Any) -> Any:
+    """Multiply by a factor (b0, b1, 7 b1) that many products share, without reduction."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        a0, a1 = (builder.zext(x, _i192) for x in _unpack(builder, args[0], 2))
+        b0, b1, seven_b1 = (builder.zext(x, _i192) for x in _unpack(builder, args[1], 3))
+        c0 = builder.add(builder.mul(a0, b0), builder.mul(a1, seven_b1))
+        c1 = builder.add(builder.mul(a0, b1), builder.mul(a1, b0))
+        return _pack(context, builder, signature, c0, c1)
+
+    return _wide_type(_pair_type, types.UniTuple(_word, 3)), generate
 
 
 @intrinsic
@@ -201,9 +220,16 @@ def ext_mul(a: Element, b: Element) -> Element:
 
 
 @inlined
-def fold(low: Element, high: Element, r: Element) -> Element:
+def factor(element: Element) -> Factor:
+    """Prepare a factor that many products share."""
+    seven = wide_scale(_SEVEN, element)
+    return (element[0], element[1], reduce(seven[3], seven[4], seven[5]))
+
+
+@inlined
+def fold(low: Element, high: Element, r: Factor) -> Element:
     """Interpolate between the values at 0 and 1: low + r (high - low)."""
-    product = wide_mul(ext_sub(high, low), r)
+    product = wide_mul_by(ext_sub(high, low), r)
     return reduce_wide(wide_add(product, (ZERO, ZERO, low[0], ZERO, ZERO, low[1])))
 
 

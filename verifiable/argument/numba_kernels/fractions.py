@@ -35,6 +35,7 @@ from verifiable.argument.numba_kernels.field import (
     ext_add,
     ext_mul,
     ext_sub,
+    factor,
     fold,
     inlined,
     load,
@@ -42,6 +43,7 @@ from verifiable.argument.numba_kernels.field import (
     store,
     wide_add,
     wide_mul,
+    wide_mul_by,
 )
 from verifiable.argument.numba_kernels.sumcheck import (
     cell,
@@ -79,10 +81,10 @@ def _add_pairs(p: Any, q: Any, sum_p: Any, sum_q: Any, start: int, stop: int) ->
 @compiled
 def _mix(p: Any, q: Any, lam: Any, mixed: Any, start: int, stop: int) -> None:
     """Write p0 and p1 + lam q1 to `mixed`, for each pair in start..stop."""
-    weight = (lam[0], lam[1])
+    weight = factor((lam[0], lam[1]))
     for i in range(start, stop):
         store(mixed, 2 * i, load(p, 2 * i))
-        product = wide_mul(load(q, 2 * i + 1), weight)
+        product = wide_mul_by(load(q, 2 * i + 1), weight)
         p1 = load(p, 2 * i + 1)
         m = reduce_wide(wide_add(product, (ZERO, ZERO, p1[0], ZERO, ZERO, p1[1])))
         store(mixed, 2 * i + 1, m)
@@ -143,7 +145,7 @@ def _next(
     out: Any,
 ) -> None:
     """Fold (p, q), and evaluate h(0), the coefficient of X^2 and the live eq weights."""
-    r = (r[0], r[1])
+    r = factor((r[0], r[1]))
     total_0 = WIDE_ZERO
     total_square = WIDE_ZERO
     weights = (ZERO, ZERO)

@@ -18,11 +18,13 @@ from verifiable.argument.numba_kernels.field import (
     WIDE_ZERO,
     ZERO,
     Element,
+    Factor,
     Wide,
     compiled,
     ext_add,
     ext_mul,
     ext_sub,
+    factor,
     fold,
     inlined,
     load,
@@ -57,8 +59,9 @@ def _base_at_two(low: np.uint64, high: np.uint64) -> np.uint64:
 
 
 @inlined
-def _fold_base(low: np.uint64, high: np.uint64, r: Element) -> Element:
-    return reduce_wide(wide_add(wide_scale(sub(high, low), r), (ZERO, ZERO, low, ZERO, ZERO, ZERO)))
+def _fold_base(low: np.uint64, high: np.uint64, r: Factor) -> Element:
+    product = wide_scale(sub(high, low), (r[0], r[1]))
+    return reduce_wide(wide_add(product, (ZERO, ZERO, low, ZERO, ZERO, ZERO)))
 
 
 @compiled
@@ -78,7 +81,7 @@ def _first_mixed(a: Any, b: Any, start: int, stop: int, out: Any) -> None:
 @compiled
 def _next_mixed(a: Any, b: Any, fa: Any, fb: Any, r: Any, start: int, stop: int, out: Any) -> None:
     """Fold a base table and an extension table into (fa, fb) and evaluate their round."""
-    r = (r[0], r[1])
+    r = factor((r[0], r[1]))
     g0 = WIDE_ZERO
     g2 = WIDE_ZERO
     for i in range(start, stop):
@@ -113,7 +116,7 @@ def _first_two(a: Any, b: Any, start: int, stop: int, out: Any) -> None:
 @compiled
 def _next_two(a: Any, b: Any, fa: Any, fb: Any, r: Any, start: int, stop: int, out: Any) -> None:
     """Fold two extension tables into (fa, fb) and evaluate their round."""
-    r = (r[0], r[1])
+    r = factor((r[0], r[1]))
     g0 = WIDE_ZERO
     g2 = WIDE_ZERO
     for i in range(start, stop):
@@ -155,7 +158,7 @@ def _first_three(a: Any, b: Any, c: Any, start: int, stop: int, out: Any) -> Non
 @compiled
 def _fold_table(table: Any, folded: Any, r: Any, start: int, stop: int) -> None:
     """Fold a table: two cells of `folded` for each i in start..stop."""
-    r = (r[0], r[1])
+    r = factor((r[0], r[1]))
     for i in range(2 * start, 2 * stop):
         store(folded, i, fold(load(table, 2 * i), load(table, 2 * i + 1), r))
 

@@ -11,14 +11,14 @@ from verifiable.argument.goldilocks import Ext
 from verifiable.argument.numba_kernels.field import (
     ZERO,
     compiled,
-    ext_mul,
     ext_sub,
+    factor,
     from_int,
     load,
     reduce_wide,
     store,
     wide_add,
-    wide_mul,
+    wide_mul_by,
     wide_scale,
 )
 from verifiable.argument.numba_kernels.threads import Threads
@@ -37,11 +37,11 @@ def _double(point: Any, table: Any) -> None:
     table[0, 0] = 1
     table[0, 1] = 0
     for j in range(point.shape[0]):
-        x = load(point, j)
+        x = factor(load(point, j))
         half = 1 << j
         for i in range(half):
             low = load(table, i)
-            high = ext_mul(low, x)
+            high = reduce_wide(wide_mul_by(low, x))
             store(table, i + half, high)
             store(table, i, ext_sub(low, high))
 
@@ -54,9 +54,9 @@ def _add_outer(target: Any, hi: Any, lo: Any, start: int, stop: int) -> None:
     while y < stop:
         block = y // width
         end = min(stop, (block + 1) * width)
-        factor = load(hi, block)
+        shared = factor(load(hi, block))
         for z in range(y, end):
-            product = wide_mul(factor, load(lo, z - block * width))
+            product = wide_mul_by(load(lo, z - block * width), shared)
             cell = (ZERO, ZERO, target[z, 0], ZERO, ZERO, target[z, 1])
             store(target, z, reduce_wide(wide_add(product, cell)))
         y = end
