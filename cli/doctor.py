@@ -7,15 +7,19 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .console import Console, bytes_text, mebibytes_text
+from .console import Console, bytes_text, counted, mebibytes_text, seconds_text
 from .exits import FAILED, OK
 from .options import cache_option, reporting
+
+if TYPE_CHECKING:
+    from .kernels import Warmed
 
 __all__ = ["command", "memory_bytes"]
 
@@ -35,13 +39,20 @@ class _Finding:
 
 
 @click.command("doctor", short_help="Check whether this machine is ready.")
+@click.option(
+    "--warm",
+    is_flag=True,
+    help="Compile all kernels of this package's own prover now, so that no proof waits for it.",
+)
 @cache_option
 @reporting
-def command(cache_dir: Path | None, *, console: Console) -> None:
-    """Check this machine: Python, packages, cache folder, memory, public setups."""
+def command(warm: bool, cache_dir: Path | None, *, console: Console) -> None:
+    """Check this machine: Python, packages, kernels, cache folder, memory, public setups."""
+    warmed = _warm(console) if warm else None
     probes: tuple[Callable[[], _Finding], ...] = (
         _python,
         _packages,
+        _kernels,
         _ezkl,
         _home,
         lambda: _cache_folder(cache_dir),
@@ -57,6 +68,7 @@ def command(cache_dir: Path | None, *, console: Console) -> None:
             {"name": item.name, "level": item.level, "found": item.found, "hint": item.hint}
             for item in findings
         ],
+        "warmed": None if warmed is None else asdict(warmed),
     }
 
     def show(out: Console) -> None:
@@ -68,10 +80,61 @@ def command(cache_dir: Path | None, *, console: Console) -> None:
         for item in findings:
             if item.hint:
                 out.line(f"{item.name}: {item.hint}")
+        if warmed is not None:
+            _show_warmed(out, warmed)
         out.line("ready" if ready else "not ready", style="green" if ready else "bold red")
 
     console.result(document, show)
     click.get_current_context().exit(OK if ready else FAILED)
+
+
+def _warm(console: Console) -> Warmed | None:
+    """Compile the kernels; None, and a warning, if numba does not work here."""
+    from .kernels import warm_kernels
+
+    try:
+        with console.progress() as progress:
+            return warm_kernels(progress)
+    except ImportError as error:
+        console.warn(f"the kernels cannot be compiled: {error}")
+        return None
+
+
+def _show_warmed(out: Console, warmed: Warmed) -> None:
+    if warmed.compiled:
+        rows = [(item.name, seconds_text(item.compile_s)) for item in warmed.compiled]
+        out.table(("kernel", "compiled in"), rows, right=("compiled in",))
+        count = counted(len(warmed.compiled), "kernel", "kernels")
+        out.line(f"compiled {count} in {seconds_text(warmed.warm_s)}")
+    elif warmed.kernels == "numba":
+        out.line(f"all kernels were compiled before; loaded in {seconds_text(warmed.warm_s)}")
+    else:
+        out.line(f"the {warmed.kernels} kernels need no compiling")
+
+
+def _kernels() -> _Finding:
+    from .kernels import find_kernels
+
+    try:
+        found = find_kernels()
+    except ImportError as error:
+        return _Finding(
+            name="kernels",
+            level="note",
+            found=f"no numba: {error}",
+            hint="pip install numba: without it proving takes the slow reference kernels; "
+            "verifying needs none",
+        )
+    threads = counted(found.threads, "thread", "threads")
+    kept = "not compiled yet" if found.cached_in is None else f"compiled in {found.cached_in}"
+    return _Finding(
+        name="kernels",
+        level="ok",
+        found=f"numba {found.numba}, {threads}, {kept}",
+        hint=""
+        if found.cached_in is not None
+        else "the first proof compiles them, or `verifiable doctor --warm` does it now",
+    )
 
 
 def _python() -> _Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import sys
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 from sample_models import MODELS, Proven
 
+from verifiable.argument.reference_kernels import ReferenceKernels
 from verifiable.backends.base import Estimate
 from verifiable.backends.ezkl.backend import EzklBackend
 from verifiable.backends.ezkl.keys import KEYS_KIND
@@ -136,6 +138,47 @@ def test_doctor_without_ezkl_is_not_ready(cli, monkeypatch: pytest.MonkeyPatch) 
     assert ran.code == 1
     assert ran.out.splitlines()[-1] == "not ready"
     assert "pip install 'verifiable[ezkl]'" in ran.out
+
+
+def test_doctor_compiles_the_kernels_and_says_how_long_each_took(shell, tmp_path: Path) -> None:
+    """In processes of their own: a kernel that this one has compiled stays compiled."""
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    before = shell("doctor", "--json", env=cache).document
+    assert before["warmed"] is None
+    kernels = next(item for item in before["findings"] if item["name"] == "kernels")
+    assert kernels["level"] == "ok"
+    assert "not compiled yet" in kernels["found"]
+    assert "--warm" in kernels["hint"]
+    cold = shell("doctor", "--warm", "--json", env=cache).document
+    found = {item["name"]: item["compile_s"] for item in cold["warmed"]["compiled"]}
+    assert len(found) == len(cold["warmed"]["compiled"]) > 20
+    assert "encoding._encode" in found
+    assert 0 < sum(found.values()) <= cold["warmed"]["warm_s"] < 60
+    kernels = next(item for item in cold["findings"] if item["name"] == "kernels")
+    assert str(tmp_path / "numba") in kernels["found"]
+    again = shell("doctor", "--warm", "--json", env=cache).document["warmed"]
+    assert again["compiled"] == []
+    assert again["warm_s"] < cold["warmed"]["warm_s"]
+
+
+def test_doctor_without_numba(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)  # makes importing it fail
+    monkeypatch.setattr("verifiable.argument.kernels.load_kernels", lambda: ReferenceKernels())
+    ran = cli("doctor", "--warm")
+    assert ran.code == 0
+    assert "pip install numba" in ran.out
+    assert "the reference kernels need no compiling" in ran.out
+
+
+def test_doctor_with_a_numba_that_does_not_load(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ImportError("numba needs another numpy")
+
+    monkeypatch.setattr("verifiable.argument.kernels.load_kernels", broken)
+    ran = cli("doctor", "--warm", "--json")
+    assert ran.code == 0
+    assert ran.document["warmed"] is None
+    assert "warning: the kernels cannot be compiled: numba needs another numpy" in ran.err
 
 
 def test_doctor_without_home(cli) -> None:

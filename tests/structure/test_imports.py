@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # A part may import the parts that its row names, and itself.
 LAYERS = {
-    "cli": {"api", "backends", "statement", "program", "base"},
+    "cli": {"api", "backends", "argument", "statement", "program", "base"},
     "api": {"backends", "statement", "program", "base"},
     "backends": {"circuits", "argument", "statement", "program", "base"},
     "circuits": {"argument", "program", "base"},
