@@ -538,12 +538,13 @@ def test_a_broken_backend_of_another_package_is_a_note(
 def test_a_program_is_inspected_node_by_node(
     program: verifiable.Program, digits_program: Path, echo: object
 ) -> None:
-    report = verifiable.inspect_program(program)
+    report = verifiable.inspect_program(program, backends=("ezkl", "echo", "ezkl"))
     assert report.supported
     assert [item.node for item in report.nodes] == list(program.nodes)
     assert list(report.backends) == ["ezkl", "echo"]
     assert list(report.soundness) == ["echo"]
     assert report.soundness["echo"].total_bits > 100
+    assert set(verifiable.inspect_program(program).backends) == set(registry.backend_ids())
     for source in (digits_program, digits_program.read_bytes()):
         assert verifiable.inspect_program(source, backends=["ezkl"]).soundness == {}
     with pytest.raises(verifiable.MalformedModel):

@@ -140,14 +140,16 @@ def test_details_of_the_evidence_are_shown_if_it_is_proven(
 def test_inspecting_a_program_shows_the_matrix_and_the_soundness_ledger(
     cli, digits_program: Path
 ) -> None:
-    shown = cli("inspect", digits_program).out
+    asked = ("inspect", digits_program, "--backend", "ezkl", *ECHO)
+    shown = cli(*asked).out
     assert "echo: how likely a false statement is accepted" in shown
     assert "Lund et al. 1992" in shown
     assert shown.splitlines()[-2:] == [
         "digits_mlp.program.onnx: ezkl can prove it",
         "digits_mlp.program.onnx: echo can prove it",
     ]
-    document = cli("inspect", digits_program, "--json").document
+    document = cli(*asked, "--json").document
+    assert list(document["backends"]) == ["ezkl", "echo"]
     assert [item["operator"] for item in document["nodes"]] == ["MatMul", "MatMul"]
     assert document["backends"]["ezkl"] == {"supported": True, "problems": [], "soundness": None}
     ledger = document["backends"]["echo"]["soundness"]

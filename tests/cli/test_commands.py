@@ -266,7 +266,7 @@ def test_demo_shows_another_backend_beside_the_default_where_it_can(
 
 
 def test_inspect_shows_the_whole_matrix(cli) -> None:
-    ran = cli("inspect", MODELS / "digits_cnn.onnx")
+    ran = cli("inspect", MODELS / "digits_cnn.onnx", "--backend", "ezkl")
     assert ran.code == 0
     for operator in ("Conv", "Relu", "MaxPool", "Gemm"):
         assert operator in ran.out
