@@ -29,7 +29,7 @@ __all__ = ["encode_rows", "hash_columns"]
 
 _LANES = 4
 _CELL_GRAIN = 8192  # cells of a row; about 0.1 ms of work
-_COLUMNS = 64  # transposed at a time
+_COLUMNS = 128  # transposed at a time
 _UNLOCKED_BYTES = 2048  # hashlib lets other threads run from this length on
 
 _vector = ir.VectorType(ir.IntType(64), _LANES)
@@ -226,19 +226,28 @@ def encode_rows(rows: Words, threads: Threads) -> Words:
     return out
 
 
+@compiled
+def _transpose(matrix: Any, first: int, count: int, cells: Any) -> None:
+    """Copy columns to the rows of `cells`, behind one word each, reading along the rows."""
+    for r in range(matrix.shape[0]):
+        for c in range(count):
+            cells[c, r + 1] = matrix[r, first + c]
+
+
 def hash_columns(matrix: Words, threads: Threads) -> bytes:
     """Hash columns; see `Kernels.hash_columns`."""
+    matrix = np.ascontiguousarray(matrix)
     rows, columns = matrix.shape
     digests: list[list[bytes]] = [[] for _ in range(threads.count)]
 
     def work(part: int, start: int, stop: int) -> None:
         # One word of zeros stands before each column; its last byte is the prefix of a leaf.
-        cells = np.zeros((_COLUMNS, rows + 1), "<u8")
+        cells = np.zeros((_COLUMNS, rows + 1), np.uint64)
         data = cells.data.cast("B")
         size = 8 * (rows + 1)
         for first in range(start, stop, _COLUMNS):
             count = min(_COLUMNS, stop - first)
-            cells[:count, 1:] = matrix[:, first : first + count].T
+            _transpose(matrix, first, count, cells)
             digests[part] += [
                 hashlib.sha256(data[size * i + 7 : size * (i + 1)]).digest() for i in range(count)
             ]
