@@ -206,10 +206,13 @@ def fraction_tree(
         raise ValueError("numerators, denominators and log_size do not fit each other")
     p, q = widened(numerators), np.ascontiguousarray(denominators)
     levels = [(p, q)]
+    # One array holds all sums: a large one is backed by huge pages, which are cheaper to touch.
+    sums = np.empty((2 * (live + log_size), 2), np.uint64)
+    used = 0
     for _ in range(log_size):
         pairs, odd = divmod(len(p), 2)
-        sum_p = np.empty((pairs + odd, 2), np.uint64)
-        sum_q = np.empty((pairs + odd, 2), np.uint64)
+        sum_p, sum_q = sums[used : used + 2 * (pairs + odd)].reshape(2, pairs + odd, 2)
+        used += 2 * (pairs + odd)
         threads.run(partial(_add_part, (p, q, sum_p, sum_q)), pairs, grain=_GRAIN)
         if odd:  # plus 0 / 1
             sum_p[-1], sum_q[-1] = p[-1], q[-1]
