@@ -226,6 +226,45 @@ _EZKL = {
     "witness-mismatch": "ezkl computed other outputs than the executor. Report it with the model.",
 }
 
+_GKR = {
+    "digests-not-of-root": "What the cache keeps of the committed weights is damaged. Clear the "
+    "cache and set up again.",
+    "key-mismatch": "The proof is under another gkr key than the one you trust: of another "
+    "program, weight mode or version.",
+    "key-of-another-program": "The gkr key in the proof names another program than the statement, "
+    "or other inputs and outputs.",
+    "lookup-denominator": "The lookup argument holds a fraction with denominator 0, as no honest "
+    "proof does.",
+    "lookup-leaves": "The fractions of the lookup argument are not those of the committed values.",
+    "lookup-level": "A level in the lookup argument's tree of fractions does not follow from the "
+    "one below it.",
+    "lookup-sum": "Some value is not in its table: a rounding, a clamp or an activation is wrong.",
+    "malformed-table": "A lookup table in a gkr key does not follow its format.",
+    "merge-false": "A claim on committed values is not true of them.",
+    "no-gkr-key": "Without a trusted key, nothing of the evidence can be checked. Give --program "
+    "or --lock.",
+    "not-sound-enough": "For a model of this size the chance that a false statement passes is "
+    "larger than your policy allows.",
+    "opening-column": "Opened columns are not those that the proof's combined row is made of.",
+    "opening-path": "Opened columns are not those that were committed to: other weights, or "
+    "another run.",
+    "opening-value": "The combined row of an opening does not give the value that was claimed.",
+    "outside-table": "A value is outside the table that the key provides for it: the key was made "
+    "for other weights. Set up again.",
+    "payload-mode": "The payload names a weight mode that there is not.",
+    "public-value-false": "Inputs, outputs or public weights are not those that were proven.",
+    "reduction-false": "The result of some operator does not follow from its operands.",
+    "table-too-large": "The node needs a larger lookup table than gkr can prove. Use 8-bit "
+    "activations, or values nearer to 0.",
+    "unknown-setting": "The backend's setting has no such value. The message says which there are.",
+    "visibility-unsupported": "The backend cannot keep the input out of the proof. Leave "
+    "--visibility out, or take another backend.",
+    "weights-missing": "The proof leaves the weights to the verifier: give the program with "
+    "--program.",
+    "weights-not-in-range": "Weights of the proof's key are not the small integers that a "
+    "program's are, so its equations say nothing.",
+}
+
 _CHECKS = {
     "backend-not-accepted": "The policy does not accept this kind of evidence.",
     "backend-not-installed": "The backend that made the proof is not installed here.",
@@ -290,6 +329,6 @@ _EXPORT = {
 }
 
 CODES: Mapping[str, str] = MappingProxyType(
-    {**_GENERAL, **_FILES, **_MODELS, **_INPUTS, **_EZKL, **_CHECKS, **_EXPORT}
+    {**_GENERAL, **_FILES, **_MODELS, **_INPUTS, **_EZKL, **_GKR, **_CHECKS, **_EXPORT}
 )
 """By code one or two sentences: what it means, what to do."""

@@ -27,6 +27,8 @@ _USAGE_CODES = frozenset(
         "two-setups",
         "unknown-backend",
         "unknown-option",
+        "unknown-setting",
+        "visibility-unsupported",
     )
 )
 
