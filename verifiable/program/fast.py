@@ -10,8 +10,8 @@ mutable state, so one plan serves any number of threads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, singledispatch
 from math import prod
 from typing import Any
@@ -23,9 +23,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from verifiable.program import operators as ops
 from verifiable.program import reference
+from verifiable.program.intervals import PRODUCT_BOUND
 from verifiable.program.program import IntArray, Node, Operand, Program, Source
 
-__all__ = ["Kernel", "Plan", "plan"]
+__all__ = ["Kernel", "Plan", "plan", "product_kernel"]
 
 Kernel = Callable[..., IntArray]
 """From the node's activations (not its constants), under the operands' shapes, to its result."""
@@ -44,10 +45,12 @@ class Plan:
     Attributes:
         kernels: one per node.
         fits: whether the node's results are known to fit its width.
+        ranges: of the node's results.
     """
 
     kernels: tuple[Kernel, ...]
     fits: tuple[bool, ...]
+    ranges: tuple[Range, ...]
 
 
 _plans: WeakKeyDictionary[Program, Plan] = WeakKeyDictionary()
@@ -79,28 +82,32 @@ def _make(program: Program) -> Plan:
     kernels: list[Kernel] = []
     fits: list[bool] = []
     for node in program.nodes:
-        moving = [o for o in node.operands if o.source in (Source.TRACE, Source.INPUT)]
-        seen = _Seen(
-            shapes=tuple(operand.shape for operand in moving),
-            ranges=tuple(_range_of(program, ranges, operand) for operand in moving),
-            constants=tuple(
-                program.constant(operand) for operand in node.operands if operand not in moving
-            ),
-        )
+        seen = _seen(program, ranges, node)
         kernels.append(_kernel(node.op, seen) or partial(_by_reference, node.op, seen.constants))
         lo, hi = _result_range(node, seen)
         bound = 1 << (8 * node.width - 1)
         fits.append(-bound <= lo and hi < bound)
         # Where the width is narrower than the operator's own range, execution checks each value.
         ranges.append((max(lo, -bound), min(hi, bound - 1)))
-    return Plan(kernels=tuple(kernels), fits=tuple(fits))
+    return Plan(kernels=tuple(kernels), fits=tuple(fits), ranges=tuple(ranges))
+
+
+def _seen(program: Program, ranges: Sequence[Range], node: Node) -> _Seen:
+    moving = [o for o in node.operands if o.source in (Source.TRACE, Source.INPUT)]
+    return _Seen(
+        shapes=tuple(operand.shape for operand in moving),
+        ranges=tuple(_range_of(program, ranges, operand) for operand in moving),
+        constants=tuple(
+            program.constant(operand) for operand in node.operands if operand not in moving
+        ),
+    )
 
 
 def _by_reference(op: ops.Operator, constants: tuple[IntArray, ...], *moving: IntArray) -> IntArray:
     return reference.apply(op, (*moving, *constants))
 
 
-def _range_of(program: Program, ranges: list[Range], operand: Operand) -> Range:
+def _range_of(program: Program, ranges: Sequence[Range], operand: Operand) -> Range:
     if operand.source is Source.TRACE:
         return ranges[operand.index]
     spec = program.inputs[operand.index]
@@ -404,3 +411,27 @@ def _(op: ops.Pad, seen: _Seen) -> Kernel | None:
         return out
 
     return run
+
+
+# --- Accumulators ---------------------------------------------------------------------------
+
+_bare_plans: WeakKeyDictionary[Program, dict[int, Kernel]] = WeakKeyDictionary()
+
+
+def product_kernel(program: Program, index: int) -> Kernel:
+    """From the node's activations to its `acc * M`, before the shift.
+
+    For provers, who show a requantisation step by step; only nodes that have one. The kernel is
+    kept as long as the program lives.
+    """
+    with _lock:
+        known = _bare_plans.setdefault(program, {})
+    kernel = known.get(index)
+    if kernel is None:
+        node = program.nodes[index]
+        bare = ops.Requantisation(lo=-PRODUCT_BOUND, hi=PRODUCT_BOUND)
+        op = replace(node.op, requant=bare)  # type: ignore[call-arg]
+        seen = _seen(program, plan(program).ranges, node)
+        kernel = _kernel(op, seen) or partial(_by_reference, op, seen.constants)
+        known[index] = kernel
+    return kernel
