@@ -37,7 +37,7 @@ def kernels(request: pytest.FixtureRequest) -> Kernels:
     return load_kernels(request.param)
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, 3])
 def numba(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kernels:
     """The compiled kernels on so many threads, which even short ranges are spread over."""
     pytest.importorskip("numba")
@@ -300,6 +300,22 @@ def test_warm_runs_every_kernel(kernels: Kernels) -> None:
 
     warm(Spy())  # type: ignore[arg-type]
     assert called == {name for name in vars(Kernels) if not name.startswith("_")}
+
+
+@needs_numba
+def test_a_change_of_any_source_renames_the_cache() -> None:
+    """numba looks at a kernel's own file only, and kernels inline functions of other files."""
+    from verifiable.argument.numba_kernels import encoding, field, fractions, sumcheck, tables
+
+    kernels = [
+        value
+        for module in (encoding, fractions, sumcheck, tables)
+        for value in vars(module).values()
+        if hasattr(value, "py_func") and not value.targetoptions.get("forceinline")
+    ]
+    assert len(kernels) > 10
+    for kernel in kernels:
+        assert kernel.py_func.__qualname__.endswith(field._source_digest())
 
 
 # --- one tier against the other ---

@@ -15,6 +15,9 @@ inlining by numba itself.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,8 +69,30 @@ WIDE_ZERO = (ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 _HALF = np.uint64(32)
 _SEVEN = np.uint64(NON_RESIDUE)
 
-compiled = njit(cache=True, nogil=True)
-inlined = njit(cache=True, nogil=True, forceinline=True)
+inlined = njit(nogil=True, forceinline=True)
+
+
+def _source_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+_SOURCES = _source_digest()
+
+
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a kernel when it is first called, and keep the result in numba's cache.
+
+    numba looks for changes in the file of the function itself only, and these functions inline
+    what lies in others: a stale kernel would outlive a change of `reduce`. The cache files are
+    named after the function, so a digest of all sources of this package becomes part of its name.
+    """
+    function.__qualname__ += f"_{_SOURCES}"
+    kernel: Callable[..., None] = njit(cache=True, nogil=True)(function)
+    return kernel
+
 
 _word = types.uint64
 _pair_type = types.UniTuple(_word, 2)
