@@ -6,8 +6,9 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TYPED := build/typed
 
-.PHONY: help demo test test-all check bench docs clean
+.PHONY: help demo test test-all check typed bench docs clean
 
 help:
 	@echo "make demo       compile, prove, verify and tamper with a small model"
@@ -39,11 +40,17 @@ test-all: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict verifiable cli
+	$(MAKE) -s typed
+	$(BIN)/mypy --strict --config-file pyproject.toml $(TYPED)/verifiable
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/structure
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/ezkl_baseline.py
+
+# The package as it is installed: `circuits` and `cli` are parts of `verifiable`.
+typed:
+	@rm -rf $(TYPED) && mkdir -p $(TYPED)/verifiable
+	@ln -s $(CURDIR)/verifiable/* $(CURDIR)/circuits $(CURDIR)/cli $(TYPED)/verifiable/
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py

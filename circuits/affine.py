@@ -2,8 +2,9 @@
 
     <acc, F> = <x * weight, F> + <bias, F_bias>
 
-The bias is linear; the product goes to `hadamard.py`, whose sumcheck runs over the weight's own axes
-only. Commits and looks up: what `requantise.py` says. Soundness: 3 * (variables of the weight) / F.
+The bias is linear; the product goes to `hadamard.py`, whose sumcheck runs over the weight's own
+axes only. Commits and looks up: what `requantise.py` says. Soundness: 3 * (variables of the weight)
+/ F.
 """
 
 from __future__ import annotations

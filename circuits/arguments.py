@@ -51,7 +51,7 @@ class Argument(Protocol):
         """Prover: write the columns, and (a, b) of each block of lookups in order."""
 
     def close(self, walk: Walk, suffix: Suffix) -> list[Lookup]:
-        """At the leaves' point: the value of (a, b) of each block, made of values that are claimed."""
+        """At the leaves' point: the values of each block, made of values that are claimed."""
 
     def reduce(self, walk: Walk) -> None:
         """Turn what this node has to show into claims on its operands."""

@@ -1,25 +1,27 @@
 """Clamping, the one nonlinear step: `y = clamp(h, lo, hi)` on every lane of a block.
 
 Where h spans few values, the pair (h, y) is looked up in the function's whole graph, and h is never
-committed. That costs the same for every function, so a table that follows the clamp is joined to it.
+committed. That costs the same for every function, so a table that follows the clamp is joined to
+it.
 
 Elsewhere four numbers in ranges say the same without a table of the domain's size:
 
     h = y + above - below,   above >= 0, below >= 0, lo <= y <= hi
     above * (hi - y) = 0,    below * (y - lo) = 0
 
-This has exactly one solution for each h. The products are shown to vanish by one sumcheck each, at a
-random point t: `sum_x eq(t, x) * above(x) * (hi - y(x)) = 0`, of degree 3.
+This has exactly one solution for each h. The products are shown to vanish by one sumcheck each, at
+a random point t: `sum_x eq(t, x) * above(x) * (hi - y(x)) = 0`, of degree 3.
 
-Commits: limbs of above, below, y - lo and hi - y (only in the second form; above and below only where
-h can leave [lo, hi]). Tables: the graph, or ranges. Soundness: the lookups'; a vanishing sum adds
-3 * rounds / F and, for its random point, rounds / F.
+Commits: limbs of above, below, y - lo and hi - y (only in the second form; above and below only
+where h can leave [lo, hi]). Tables: the graph, or ranges. Soundness: the lookups'; a vanishing sum
+adds 3 * rounds / F and, for its random point, rounds / F.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +34,9 @@ from verifiable.circuits.lookups import UNBOUNDED, TableBook, TableKey
 from verifiable.circuits.site import Column, Interval, Shape, Sizes
 from verifiable.circuits.walk import Lookup, Walk, Witness, flat
 from verifiable.program.program import IntArray
+
+if TYPE_CHECKING:
+    from verifiable.argument.kernels import RoundProver
 
 __all__ = ["Clamp"]
 
@@ -201,7 +206,7 @@ class Clamp:
         side.note(Point(label=label, variables=self.bits))
         t = side.challenges(f"{label}.t", self.bits)
 
-        def start() -> object:
+        def start() -> RoundProver:
             slack = self.hi - y() if upper else y() - self.lo
             amount = np.zeros(1 << self.bits, dtype=np.int64)
             offset = 0

@@ -28,7 +28,7 @@ class ConcatArgument(Moving):
         total, start = ZERO, 0
         for seen in self.site.operands:
             stop = start + seen.view[op.axis]
-            piece = weights.along(op.axis, lambda axis, a=start, b=stop: axis[a:b])
+            piece = weights.cut(op.axis, start, stop)
             total = total + walk.operand_value(seen, f"{self.site.label}.part", piece)
             start = stop
         # GK-9: the pieces make up the whole.

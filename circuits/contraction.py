@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ def fold_leading(values: IntArray, weights: ExtArray) -> ExtArray:
 
 
 def dot_product(
-    side: Side, label: str, claim: Ext, bits: int, tables: object
+    side: Side, label: str, claim: Ext, bits: int, tables: Callable[[], list[ExtArray]]
 ) -> tuple[tuple[Ext, ...], Ext, Ext]:
     """Reduce `sum_k A(k) B(k) = claim` to the values of A and B at one point.
 

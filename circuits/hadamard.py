@@ -2,9 +2,9 @@
 
     <(a - a_zero) * (b - b_zero), F> = v
 
-On an axis where one operand repeats, the other one is folded with F's vector at once. What remains is a
-sum over the axes that both have, of three factors; one sumcheck of degree 3 leaves a value of each
-folded operand, and F's own value, which the verifier computes:
+On an axis where one operand repeats, the other one is folded with F's vector at once. What remains
+is a sum over the axes that both have, of three factors; one sumcheck of degree 3 leaves a value of
+each folded operand, and F's own value, which the verifier computes:
 
     sum over common lanes x of F(x) A(x) B(x) = v    ->    F~(x*) * A~(x*) * B~(x*)
     <a, F on a's own axes (x) eq(x*, .) on the common ones> = A~(x*) + a_zero * total
@@ -13,6 +13,8 @@ Soundness: 3 * (variables of the common axes) / F. Paper: Thaler, CRYPTO 2013.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +31,9 @@ from verifiable.circuits.contraction import lane_table
 from verifiable.circuits.site import Seen
 from verifiable.circuits.walk import Walk
 from verifiable.program.program import IntArray
+
+if TYPE_CHECKING:
+    from verifiable.argument.kernels import RoundProver
 
 __all__ = ["Factor", "reduce_product"]
 
@@ -66,7 +71,7 @@ def reduce_product(
         values = walk.lanes(factor.seen).reshape(view) - factor.zero
         return _fold_own(values, weights, view, common)
 
-    def start() -> object:
+    def start() -> RoundProver:
         tables = [
             public.dense(),
             folded(a, views[0]),
@@ -82,15 +87,15 @@ def reduce_product(
         # GK-9: the product of the three values is what the sumcheck left.
         side.require("GK-9", "reduction-false", reduced.claim == factor * at_a * at_b, label)
     here = dict(zip(common, Functional.at(shared, reduced.point).factors, strict=True))
-    for factor, view, at in ((a, views[0], at_a), (b, views[1], at_b)):
+    for operand, view, at in ((a, views[0], at_a), (b, views[1], at_b)):
         one = vectors.from_exts([ONE])
         own = tuple(
             here[axis] if axis in here else weights.factors[axis] if view[axis] != 1 else one
             for axis in range(rank)
         )
         claimed = Functional(factors=own)
-        total = claimed.total() * factor.zero
-        walk.claim(factor.seen, claimed.reshaped(factor.seen.view), at + total)
+        total = claimed.total() * operand.zero
+        walk.claim(operand.seen, claimed.reshaped(operand.seen.view), at + total)
 
 
 def _fold_own(

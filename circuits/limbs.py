@@ -2,8 +2,9 @@
 
     v = sum_j 2^(o_j) * limb_j,   limb_j in [0, 2^(w_j)),   sum of the w_j = bits
 
-so v is in [0, 2^bits), and for every such v there is exactly one choice of limbs. Commits one column
-a limb. A number of one limb that is known from other columns is looked up itself, without a column.
+so v is in [0, 2^bits), and for every such v there is exactly one choice of limbs. Commits one
+column a limb. A number of one limb that is known from other columns is looked up itself, without a
+column.
 
 Soundness: none of its own; the lookups' (LogUp, eprint 2022/1530 and 2023/1284).
 """

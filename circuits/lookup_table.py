@@ -1,12 +1,12 @@
 """LookupTable: `y[.., c] = table[r, clamp(x[.., c] - x_min, 0, size - 1)]`.
 
-The pair (x, y), with the channel in the index where the table has a row for each, is looked up in the
-whole graph of the function over x's range. Where that range is too wide for a table, x is clamped to the
-table's own domain first (`clamp.py`). A table that alone reads a requantisation is joined to that one's
-clamp (`requantise.py`), and this argument has nothing left to do.
+The pair (x, y), with the channel in the index where the table has a row for each, is looked up in
+the whole graph of the function over x's range. Where that range is too wide for a table, x is
+clamped to the table's own domain first (`clamp.py`). A table that alone reads a requantisation is
+joined to that one's clamp (`requantise.py`), and this argument has nothing left to do.
 
-Commits: y; where x is wide, its clamp too. Tables: the graph. Soundness: the lookups' (LogUp, eprint
-2022/1530; over GKR 2023/1284).
+Commits: y; where x is wide, its clamp too. Tables: the graph. Soundness: the lookups' (LogUp,
+eprint 2022/1530; over GKR 2023/1284).
 """
 
 from __future__ import annotations

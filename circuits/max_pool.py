@@ -4,24 +4,26 @@ The maximum is taken one axis at a time and one tap at a time:
 
     m_0 = tap_0,    m_j = m_(j-1) + relu(tap_j - m_(j-1)),    relu(d) = clamp(d, 0, infinity)
 
-Every m_j is at least each of its taps and equal to one of them, because relu is a function: bound and
-attainment come from the same lookup (d, relu(d)), or from `clamp.py`'s products where values are wide. A tap
-outside x is replaced by one of the same window inside it. Taps are gathers along an axis, so the values
-of all taps at the leaves' point z become one claim, with a random c:
+Every m_j is at least each of its taps and equal to one of them, because relu is a function: bound
+and attainment come from the same lookup (d, relu(d)), or from `clamp.py`'s products where values
+are wide. A tap outside x is replaced by one of the same window inside it. Taps are gathers along an
+axis, so the values of all taps at the leaves' point z become one claim, with a random c:
 
     sum_j c^j tap_j~(z) = <x, sum_j c^j (eq(z, .) moved to where tap j reads)>
 
 First the width is reduced, for every row of x; then the height. A window of one position commits
 nothing and moves claims on.
 
-Commits: m_j for j >= 1 of each axis; k_h + k_w - 2 columns for a window of k_h by k_w (the last one is y).
-Tables: one clamp at 0. Soundness: the lookups', and (taps - 1) / F for each axis. Comparing by lookups in place of
-the product of differences: Thaler's and Lasso's lookups, eprint 2023/1216; LogUp-GKR, eprint 2023/1284.
+Commits: m_j for j >= 1 of each axis; k_h + k_w - 2 columns for a window of k_h by k_w (the last one
+is y). Tables: one clamp at 0. Soundness: the lookups', and (taps - 1) / F for each axis. Comparing
+by lookups in place of the product of differences: Thaler's and Lasso's lookups, eprint 2023/1216;
+LogUp-GKR, eprint 2023/1284.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -226,8 +228,8 @@ class MaxPoolArgument:
     def _through_single(self, weights: Functional) -> Functional:
         """From x as axes of one tap leave it, to x."""
         for axis, taps in self._single.items():
-            size = self.x.view[axis]
-            weights = weights.along(axis, lambda lanes, t=taps[0], n=size: scatter(lanes, t, n))
+            pull = partial(scatter, positions=taps[0], size=self.x.view[axis])
+            weights = weights.along(axis, pull)
         return weights
 
     def _tap_values(self, walk: Walk, stage: _Stage, at: Functional) -> tuple[Ext, ...]:

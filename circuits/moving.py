@@ -1,8 +1,8 @@
 """Operators that only move values: nothing is committed, and a claim on the result is moved on.
 
 Their arguments share one base: for each claim on the result, the subclass says which functional on
-each operand it is. Views (reshape, flatten, squeeze) are no operators: `Functional.reshaped` carries a
-claim from the shape that a node reads to the shape that a tensor has.
+each operand it is. Views (reshape, flatten, squeeze) are no operators: `Functional.reshaped`
+carries a claim from the shape that a node reads to the shape that a tensor has.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Moving(ABC):
 
     def fill(self, witness: Witness) -> None:
         """Nothing to write."""
+        del witness
 
     def close(self, walk: Walk, suffix: Suffix) -> list[Lookup]:
         """No lookups."""

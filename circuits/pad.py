@@ -33,7 +33,7 @@ class PadArgument(Moving):
         seen = self.site.operands[0]
         inner = weights
         for axis, (before, size) in enumerate(zip(op.before, seen.view, strict=True)):
-            inner = inner.along(axis, lambda lanes, a=before, n=size: lanes[a : a + n])
+            inner = inner.cut(axis, before, before + size)
         border = (weights.total() - inner.total()) * op.value
         walk.claim(seen, inner, value - border)
 

@@ -3,11 +3,11 @@
     M * acc + half = h * 2^s + r,   0 <= r < 2^s,   y = clamp(h + zero_point, lo, hi)
 
 Over the integers h and r are unique, and the bounds of the operators (|M * acc| < 2^62) keep both
-sides apart by less than p, so the equation in the field is the equation over the integers. The lanes
-that pad the result have acc = 0.
+sides apart by less than p, so the equation in the field is the equation over the integers. The
+lanes that pad the result have acc = 0.
 
-Commits: y, and the limbs of r. Virtual: h. Where s = 0 and no input can reach the clamp, y is
-`M * acc + zero_point`, without a lookup. At the point z of the lookups' leaves the values of y, r and h
+Commits: y, and the limbs of r. Virtual: h. Where s = 0 and no input can reach the clamp, y is `M *
+acc + zero_point`, without a lookup. At the point z of the lookups' leaves the values of y, r and h
 give the value of `M * acc`, a claim that each operator's file reduces to claims on its operands:
 
     <M * acc, eq(z, .)> = 2^s * (h~(z) - zero_point) - half + r~(z)
@@ -15,14 +15,15 @@ give the value of `M * acc`, a claim that each operator's file reduces to claims
 M is public. One for all, or one for each lane of the last axis, becomes part of the functional; any
 other shape costs a product sumcheck, `sum_x eq(z, x) M(x) acc(x)`, of degree 2.
 
-Tables: ranges of r's limbs; the clamp's (`clamp.py`). Soundness: the lookups'; the sumcheck adds
-2 * rounds / F. Idea: fused requantisation and activation as one lookup, as in zkML systems since ZEN and
-zkCNN; fractional sums by LogUp-GKR, eprint 2023/1284.
+Tables: ranges of r's limbs; the clamp's (`clamp.py`). Soundness: the lookups'; the sumcheck adds 2
+* rounds / F. Idea: fused requantisation and activation as one lookup, as in zkML systems since ZEN
+and zkCNN; fractional sums by LogUp-GKR, eprint 2023/1284.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -36,6 +37,9 @@ from verifiable.circuits.site import Column, Interval, Seen, Site, check_no_wrap
 from verifiable.circuits.table_graph import graph_of
 from verifiable.circuits.walk import Lookup, Suffix, Walk, Witness, flat
 from verifiable.program.program import IntArray
+
+if TYPE_CHECKING:
+    from verifiable.argument.kernels import RoundProver
 
 __all__ = ["Requantised"]
 
@@ -211,7 +215,7 @@ class Requantised(ABC):
             scale = vectors.from_ints(np.ascontiguousarray(spread))
             return _times_each(weights.dense(), scale)
 
-        def start() -> object:
+        def start() -> RoundProver:
             product = walk.products(self.site.index)
             acc = vectors.from_ints(flat(padded(product // spread, 0)))
             table = padded(public(), 0, len(shape)).reshape(-1, 2)

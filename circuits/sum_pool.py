@@ -10,6 +10,8 @@ No message, no error term. Commits and looks up: what `requantise.py` says.
 
 from __future__ import annotations
 
+from functools import partial
+
 from verifiable.argument import vectors
 from verifiable.argument.functional import ExtArray, Functional
 from verifiable.argument.goldilocks import Ext
@@ -36,7 +38,7 @@ class SumPoolArgument(Requantised):
         """See the module's text."""
         pulled = weights
         for axis in (0, 1):
-            pulled = pulled.along(1 + axis, lambda outputs, axis=axis: self._pull(outputs, axis))
+            pulled = pulled.along(1 + axis, partial(self._pull, axis=axis))
         offset = pulled.total() * self._op().x_zero_point
         walk.claim(self.site.operands[0], pulled, value + offset)
 

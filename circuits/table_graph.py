@@ -1,7 +1,8 @@
 """The graph of a table as lookup rows: one run of rows, or one run for each channel.
 
 A table (1, size) gives rows `(x, y)`. A table (C, size) gives, for channel c of the last axis, rows
-`(x + c * 2^k, y)`, with 2^k at least the width of the domain; the channel's part of the index is public.
+`(x + c * 2^k, y)`, with 2^k at least the width of the domain; the channel's part of the index is
+public.
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ def graph_of(
 
     Several rows are sound only where x is known to lie in the domain, whoever made the key.
     """
-    first, last = domain
-    log_size = run_log(domain)
+    first, log_size = domain[0], run_log(domain)
     x = np.arange(first, first + (1 << log_size), dtype=np.int64)
     at = np.clip(before(x) - x_min, 0, table.shape[1] - 1)
     values = table[:, at]  # (rows, 2**log_size)

@@ -1,7 +1,7 @@
 """Transpose: axis i of the result is axis `perm[i]` of x.
 
-`<y, f_0 (x) f_1 (x) ..> = <x, the same vectors on the permuted axes>`. No message, no commitment, no table,
-no error term.
+`<y, f_0 (x) f_1 (x) ..> = <x, the same vectors on the permuted axes>`. No message, no commitment,
+no table, no error term.
 """
 
 from __future__ import annotations

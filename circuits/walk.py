@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Lookup", "PublicClaim", "Suffix", "Walk", "Witness", "flat"]
 
 Suffix = Callable[[int], tuple[Ext, ...]]
-"""From the variables of a block of lookups to its point: the low coordinates of the leaves' point."""
+"""From a block's variables to its point: the low coordinates of the leaves' point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

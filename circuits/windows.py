@@ -31,7 +31,7 @@ def nearest_taps(positions: IntArray) -> IntArray:
 
 
 def scatter(axis: ExtArray, positions: IntArray, size: int) -> ExtArray:
-    """The adjoint of a gather along an axis: `out[p] = sum over y with positions[y] = p of axis[y]`.
+    """The adjoint of a gather: `out[p] = sum over y with positions[y] = p of axis[y]`.
 
     Args:
         axis: (outputs, rest, 2).

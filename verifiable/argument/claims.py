@@ -26,6 +26,7 @@ from verifiable.argument.soundness import Rlc
 from verifiable.argument.stack import Block
 
 if TYPE_CHECKING:
+    from verifiable.argument.kernels import RoundProver
     from verifiable.argument.side import Side
 
 __all__ = ["Claim", "ClaimBook", "merge"]
@@ -72,12 +73,12 @@ def merge(
     """
     side.note(Rlc(label="merge", count=len(claims)))
     g = side.challenge("merge/combine")
-    powers = [ONE]
-    for _ in claims[1:]:
-        powers.append(powers[-1] * g)
-    total = ZERO
-    for power, claim in zip(powers, claims, strict=True):
+    powers: list[Ext] = []  # none where a program only moves its inputs
+    power, total = ONE, ZERO
+    for claim in claims:
+        powers.append(power)
         total = total + power * claim.value
+        power = power * g
     reduced = side.sumcheck(
         "merge",
         rounds=variables,
@@ -87,13 +88,11 @@ def merge(
     )
     finals = reduced.finals
     value = side.value("merge/stack", lambda: _given(finals)[0])
-    if finals is not None:
-        weight = finals[1]
-    else:
-        weight = _evaluate(claims, powers, blocks, reduced.point)
+    at = reduced.point
+    weight = finals[1] if finals is not None else _evaluate(claims, powers, blocks, at)
     # GK-10: the claims hold only if the stack has this value at this point.
     side.require("GK-10", "merge-false", reduced.claim == value * weight, "merge")
-    return reduced.point, value
+    return at, value
 
 
 def _given(finals: tuple[Ext, ...] | None) -> tuple[Ext, ...]:
@@ -128,7 +127,7 @@ def _prover(
     blocks: Mapping[str, Block],
     variables: int,
     words: ExtArray,
-) -> object:
+) -> RoundProver:
     weights = np.zeros((len(words), 2), dtype=np.uint64)
     for power, claim in zip(powers, claims, strict=True):
         hi, lo = claim.weights.halves()

@@ -1,7 +1,7 @@
 """Linear functionals on tensors: the left-hand side of every claim.
 
-A claim says `<T, F> = v`, where `<T, F>` is the sum over all lanes of `T[lane] * F[lane]`. Two kinds
-of F are enough for the whole protocol:
+A claim says `<T, F> = v`, where `<T, F>` is the sum over all lanes of `T[lane] * F[lane]`. Two
+kinds of F are enough for the whole protocol:
 
 - `EqPoint`: the evaluation of the multilinear extension of a committed block, all lanes included;
 - `Functional`: a product of one vector per group of neighbouring axes, over the *real* lanes of a
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verifiable.argument import vectors
-from verifiable.argument.goldilocks import ONE, Ext
+from verifiable.argument.goldilocks import ONE, Ext, P
 from verifiable.argument.multilinear import eq
 
 __all__ = [
@@ -251,6 +251,10 @@ class Functional:
             start += rank
         return Functional(factors=tuple(factors))
 
+    def cut(self, axis: int, start: int, stop: int) -> Functional:
+        """On the lanes `start .. stop - 1` of an axis."""
+        return self.along(axis, lambda lanes: lanes[start:stop])
+
     def summed_to(self, shape: Shape) -> Functional:
         """On an operand of `shape` that was broadcast to this functional's shape."""
         result = self
@@ -285,8 +289,8 @@ def _sum_second_last(array: ExtArray) -> ExtArray:
     low = (array & np.uint64(0xFFFFFFFF)).sum(axis=-2, dtype=np.uint64)
     high = (array >> np.uint64(32)).sum(axis=-2, dtype=np.uint64)
     # high < 2^63 for up to 2^31 terms: reduce both words and put them together in the field.
-    top = vectors.mul(high % np.uint64(vectors.P), np.uint64(1 << 32))
-    return vectors.add(top, low % np.uint64(vectors.P))
+    top = vectors.mul(high % np.uint64(P), np.uint64(1 << 32))
+    return vectors.add(top, low % np.uint64(P))
 
 
 def _outer(left: ExtArray, right: ExtArray) -> ExtArray:

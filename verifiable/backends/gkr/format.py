@@ -1,8 +1,8 @@
 """The gkr payload and the gkr key: their bytes, and strict decoding.
 
 `docs/formats/gkr-payload.md` and `docs/formats/gkr-key.md` define them. The payload carries the
-verification key and, in the mode `committed`, the proof of the weights' ranges, so that a verifier needs
-no more than the key's digest; both are data from the prover, and the digest pins them.
+verification key and, in the mode `committed`, the proof of the weights' ranges, so that a verifier
+needs no more than the key's digest; both are data from the prover, and the digest pins them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Setting up: from a program to its verification key, and what the prover keeps beside it.
 
-Everything follows from the program and the weight mode, so anybody gets the same digest. In the mode
-`public` there is nothing to commit to and nothing to keep. In the mode `committed` the cache holds the digests
-of the encoded columns of the weights (32 bytes a column; the weights themselves are the program's)
-and the one-time proof that the weights lie in their ranges.
+Everything follows from the program and the weight mode, so anybody gets the same digest. In the
+mode `public` there is nothing to commit to and nothing to keep. In the mode `committed` the cache
+holds the digests of the encoded columns of the weights (32 bytes a column; the weights themselves
+are the program's) and the one-time proof that the weights lie in their ranges.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from verifiable.backends.gkr.format import VERSION, GkrKey
 from verifiable.backends.gkr.phases import Phases
 from verifiable.backends.gkr.plan import Plan, make_plan
 from verifiable.backends.gkr.protocol import ProverWork
+from verifiable.backends.gkr.schedule import check_soundness
 from verifiable.backends.gkr.vk import WEIGHT_MODES, VerificationKey, WeightSpec, weight_bits
 from verifiable.backends.gkr.weight_ranges import (
     RangePlan,
@@ -43,7 +44,7 @@ from verifiable.program.intervals import analyse
 from verifiable.program.program import IntArray, Program, Source
 from verifiable.statement.commitment import commit_program
 
-__all__ = ["KEYS_KIND", "Material", "key_of", "load_material", "set_up", "weights_mode"]
+__all__ = ["KEYS_KIND", "Material", "load_material", "set_up", "weights_mode"]
 
 KEYS_KIND = "gkr-keys"
 
@@ -122,19 +123,6 @@ def bare_key(program: Program, mode: str) -> VerificationKey:
         tables=tuple(table.values for table in program.tables),
         weight_root=_NO_ROOT,
     )
-
-
-def key_of(
-    program: Program, mode: str, kernels: Kernels | None = None
-) -> tuple[VerificationKey, Plan]:
-    """The verification key of a program and the plan of its proofs; commits to the weights."""
-    key = bare_key(program, mode)
-    plan = make_plan(key)
-    if mode == "public" or plan.weight_layout is None:
-        return key, plan
-    constants = [constant.values for constant in program.weights]
-    committed = _commit_weights(kernels or load_kernels(), plan, weight_lanes(plan, constants))
-    return _rooted(key, plan, committed.root)
 
 
 def set_up(program: Program, options: Options) -> Setup:
@@ -248,6 +236,7 @@ def _derive(program: Program, mode: str, folder: Path, options: Options) -> None
     phases.enter("plan")
     key = bare_key(program, mode)
     plan = make_plan(key)
+    check_soundness(plan)
     digests, ranges = b"", b""
     if plan.weight_layout is not None:
         kernels = load_kernels()

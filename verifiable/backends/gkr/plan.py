@@ -22,7 +22,7 @@ from verifiable.circuits.requantise import Requantised
 from verifiable.circuits.site import Column, Seen, Site, Sizes, Unprovable
 from verifiable.errors import Problem, UnsupportedModel
 from verifiable.program import operators as ops
-from verifiable.program.program import Node, Operand, Source
+from verifiable.program.program import IntArray, Node, Operand, Source
 from verifiable.program.shapes import check_structure
 
 __all__ = ["Plan", "limb_bits_for", "make_plan", "row_bits_for"]
@@ -305,7 +305,7 @@ def _fusible(key: VerificationKey, node: Node, reader: int) -> bool:
     return rows == 1 and table.size == other.operands[1].shape[-1] and other.shape == node.shape
 
 
-def _fused_table(key: VerificationKey, reader: int) -> tuple[int, object]:
+def _fused_table(key: VerificationKey, reader: int) -> tuple[int, IntArray]:
     node = key.nodes[reader]
     assert isinstance(node.op, ops.LookupTable)  # noqa: S101 - `_fusible` said so
     return node.op.x_min, key.tables[node.operands[1].index].reshape(node.operands[1].shape)

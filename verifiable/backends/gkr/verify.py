@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifiable.argument.rejection import Rejected
-from verifiable.argument.soundness import Ledger, ledger
+from verifiable.argument.soundness import Ledger, Term, ledger
 from verifiable.argument.transcript import Transcript
 from verifiable.argument.verifier_side import VerifierSide
 from verifiable.backends.base import Judgement, Key
 from verifiable.backends.gkr.format import VERSION, GkrKey, Payload
 from verifiable.backends.gkr.plan import Plan, make_plan
 from verifiable.backends.gkr.protocol import Public, run
+from verifiable.backends.gkr.schedule import SOUNDNESS_TARGET_BITS
 from verifiable.backends.gkr.vk import VerificationKey
 from verifiable.backends.gkr.weight_ranges import plan_ranges, run_ranges
 from verifiable.errors import MalformedFile, MalformedModel, UnsupportedModel
@@ -25,9 +26,7 @@ from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.verdict import Check
 
-__all__ = ["GKR_CHECKS", "SOUNDNESS_TARGET_BITS", "judge_payload", "verify_payload"]
-
-SOUNDNESS_TARGET_BITS = 100
+__all__ = ["GKR_CHECKS", "judge_payload", "verify_payload"]
 
 GK_1 = CheckSpec(
     id="GK-1",
@@ -241,7 +240,7 @@ def _examine_program(
 
 def _examine_weights(
     plan: Plan, key: GkrKey, ranges: bytes, program: Program | None
-) -> tuple[dict[int, IntArray] | None, Check, list[object]]:
+) -> tuple[dict[int, IntArray] | None, Check, Sequence[Term]]:
     # GK-3: equations in the field are equations over the integers only for small weights.
     public = {
         index: spec.values

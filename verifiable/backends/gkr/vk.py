@@ -1,10 +1,10 @@
 """The verification key: everything public about a program that can change what a proof means.
 
-It holds the program without its weights: the graph with shapes and attributes, input and output ranges,
-multipliers and tables in full, and of each weight its shape and its bits. In the weight mode
-`committed` it also holds the root over all weights. The layout of commitments, the list of messages and
-the number of queries follow from it; none of them is in a proof. `docs/formats/gkr-key.md` defines
-the bytes, canonical JSON, whose digest locks and registries pin.
+It holds the program without its weights: the graph with shapes and attributes, input and output
+ranges, multipliers and tables in full, and of each weight its shape and its bits. In the weight
+mode `committed` it also holds the root over all weights. The layout of commitments, the list of
+messages and the number of queries follow from it; none of them is in a proof.
+`docs/formats/gkr-key.md` defines the bytes, canonical JSON, whose digest locks and registries pin.
 """
 
 from __future__ import annotations

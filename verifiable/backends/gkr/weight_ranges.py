@@ -1,14 +1,15 @@
 """The one-time proof that committed weights lie in their ranges.
 
-The equations of a program are shown in the field. They hold over the integers only while every value
-is as small as the key says, and nothing in a proof of inference bounds the weights: an owner who
-committed to huge field elements could have any output. So the key's maker shows once, beside the key,
-that every committed weight has the bits that the key declares:
+The equations of a program are shown in the field. They hold over the integers only while every
+value is as small as the key says, and nothing in a proof of inference bounds the weights: an owner
+who committed to huge field elements could have any output. So the key's maker shows once, beside
+the key, that every committed weight has the bits that the key declares:
 
     weight + 2^(bits - 1) in [0, 2^bits)         by lookups, in limbs where bits is large
 
-Same machinery as an inference: one commitment (limbs and multiplicities), one LogUp-GKR, one merge, one opening
-of the weights' stack and of this commitment. A verifier checks it for every proof in the mode `committed`.
+Same machinery as an inference: one commitment (limbs and multiplicities), one LogUp-GKR, one merge,
+one opening of the weights' stack and of this commitment. A verifier checks it for every proof in
+the mode `committed`.
 """
 
 from __future__ import annotations
