@@ -126,14 +126,14 @@ def _kernels() -> _Finding:
             "verifying needs none",
         )
     threads = counted(found.threads, "thread", "threads")
-    kept = "not compiled yet" if found.cached_in is None else f"compiled in {found.cached_in}"
+    kept = f"{found.kept} of {found.total} kernels compiled, in {found.folder}"
     return _Finding(
         name="kernels",
         level="ok",
         found=f"numba {found.numba}, {threads}, {kept}",
         hint=""
-        if found.cached_in is not None
-        else "the first proof compiles them, or `verifiable doctor --warm` does it now",
+        if found.kept == found.total
+        else "the first proof compiles the others, or `verifiable doctor --warm` does it now",
     )
 
 

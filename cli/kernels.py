@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,12 +26,16 @@ class KernelsFound:
     Attributes:
         numba: version.
         threads: that kernels are spread over.
-        cached_in: where compiled kernels are kept; None if none is there yet.
+        total: how many kernels there are.
+        kept: how many of them lie compiled in numba's cache.
+        folder: where that is.
     """
 
     numba: str
     threads: int
-    cached_in: Path | None
+    total: int
+    kept: int
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +65,13 @@ def find_kernels() -> KernelsFound:
 
     from verifiable.argument.numba_kernels.threads import Threads
 
+    places = list(_places())
     return KernelsFound(
         numba=numba.__version__,
         threads=Threads().count,
-        cached_in=next((folder for folder in _caches() if any(folder.glob("*.nbi"))), None),
+        total=len(places),
+        kept=sum(any(folder.glob(f"*.{name}-*.nbi")) for folder, name in places),
+        folder=places[0][0],
     )
 
 
@@ -93,15 +101,21 @@ def warm_kernels(progress: Progress) -> Warmed:
     )
 
 
-def _caches() -> Iterator[Path]:
-    """The folders in which numba keeps what it compiles of the kernels."""
-    from verifiable.argument import numba_kernels
+def _places() -> Iterator[tuple[Path, str]]:
+    """Of each kernel that is kept when compiled, the folder and the name that its files have."""
+    from numba.core.registry import CPUDispatcher
+
     from verifiable.argument.numba_kernels import kernels
 
-    modules = [item for item in vars(kernels).values() if type(item) is type(numba_kernels)]
-    for stats in (getattr(item, "stats", None) for m in modules for item in vars(m).values()):
-        if stats is not None and hasattr(stats, "cache_path"):
-            yield Path(stats.cache_path)
+    modules = [item for item in vars(kernels).values() if isinstance(item, ModuleType)]
+    found = {
+        item: None  # one module may import another's
+        for module in modules
+        for item in vars(module).values()
+        if isinstance(item, CPUDispatcher) and item.stats.cache_path is not None
+    }
+    for kernel in found:
+        yield Path(kernel.stats.cache_path), kernel.py_func.__qualname__
 
 
 def _by_kernel(events: list[tuple[float, Any]]) -> tuple[Compiled, ...]:
