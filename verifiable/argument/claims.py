@@ -131,6 +131,9 @@ def _prover(
     weights = np.zeros((len(words), 2), dtype=np.uint64)
     for power, claim in zip(powers, claims, strict=True):
         hi, lo = claim.weights.halves()
-        scaled = vectors.ext_scale(hi, power)
-        side.kernels.add_outer(weights, blocks[claim.column].offset, scaled, lo)
+        if len(hi) < len(lo):
+            hi = vectors.ext_scale(hi, power)
+        else:
+            lo = vectors.ext_scale(lo, power)
+        side.kernels.add_outer(weights, blocks[claim.column].offset, hi, lo)
     return side.kernels.product([words, weights], variables)

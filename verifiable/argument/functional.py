@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -77,6 +78,14 @@ def padded(values: npt.NDArray[Any], fill: int, axes: int | None = None) -> npt.
     return result
 
 
+@lru_cache(maxsize=256)
+def _eq_table(point: tuple[Ext, ...]) -> ExtArray:
+    """The eq table of a point, which many columns and axes share."""
+    table = vectors.eq_table(point)
+    table.setflags(write=False)
+    return table
+
+
 class PointTables:
     """The eq tables of one point, made once for each range of its coordinates."""
 
@@ -88,7 +97,7 @@ class PointTables:
         """eq of the coordinates `first .. first + bits - 1`: (2**bits, 2)."""
         known = self._made.get((first, bits))
         if known is None:
-            known = vectors.eq_table(self.point[first : first + bits])
+            known = _eq_table(self.point[first : first + bits])
             self._made[first, bits] = known
         return known
 
@@ -106,7 +115,7 @@ class EqPoint:
     def halves(self) -> tuple[ExtArray, ExtArray]:
         """(hi, lo) whose outer product is the dense table, lanes in order."""
         half = len(self.point) // 2
-        return vectors.eq_table(self.point[half:]), vectors.eq_table(self.point[:half])
+        return _eq_table(self.point[half:]), _eq_table(self.point[:half])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,7 +134,7 @@ class Functional:
         parts = axis_points(shape, point)
         return cls(
             factors=tuple(
-                vectors.eq_table(part)[:size] for size, part in zip(shape, parts, strict=True)
+                _eq_table(part)[:size] for size, part in zip(shape, parts, strict=True)
             )
         )
 

@@ -99,6 +99,11 @@ def ext_sub(a: Words, b: Words) -> Words:
 
 def ext_mul(a: Words, b: Words) -> Words:
     """Multiply extension arrays (..., 2), with broadcasting over the leading axes."""
+    if a.ndim == 2 and a.shape == b.shape and len(a) <= _SMALL // 2:
+        pairs = zip(a.tolist(), b.tolist(), strict=True)
+        return from_exts([Ext(a0, a1) * Ext(b0, b1) for (a0, a1), (b0, b1) in pairs])
+    if a.ndim == b.ndim == 1:  # numpy warns where single words wrap, but not where arrays do
+        return ext_mul(a[np.newaxis], b)[0]
     a0, a1, b0, b1 = a[..., 0], a[..., 1], b[..., 0], b[..., 1]
     c0 = add(mul(a0, b0), mul(mul(a1, b1), _SEVEN))
     c1 = add(mul(a0, b1), mul(a1, b0))
@@ -107,6 +112,8 @@ def ext_mul(a: Words, b: Words) -> Words:
 
 def ext_scale(array: Words, scalar: Ext) -> Words:
     """Multiply an extension array (..., 2) by one element."""
+    if array.ndim == 2 and len(array) <= _SMALL:
+        return from_exts([value * scalar for value in to_exts(array)])
     return ext_mul(array, from_exts([scalar])[0])
 
 
@@ -139,7 +146,7 @@ def ext_dot(a: Words, b: Words) -> Ext:
         ValueError: The arrays have different lengths.
     """
     _require_equal(len(a), len(b))
-    if len(a) > _SMALL:
+    if len(a) > 8 * _SMALL:
         return ext_sum(ext_mul(a, b))
     c0 = c1 = 0
     for (a0, a1), (b0, b1) in zip(a.tolist(), b.tolist(), strict=True):
@@ -166,17 +173,15 @@ def dot_base(base: Words, ext: Words) -> Ext:
 
 def eq_table(point: Sequence[Ext]) -> Words:
     """Evaluate eq(point, x) for all x in 0..2^k-1, k = len(point). Shape (2^k, 2)."""
+    if 1 << len(point) > _SMALL:
+        half = len(point) // 2
+        low, high_bits = eq_table(point[:half]), eq_table(point[half:])
+        return ext_mul(high_bits[:, np.newaxis], low[np.newaxis]).reshape(-1, 2)
     scalars = [ONE]
-    split = 0
-    while split < len(point) and len(scalars) < _SMALL:
-        high = [value * point[split] for value in scalars]
+    for x in point:
+        high = [value * x for value in scalars]
         scalars = [value - part for value, part in zip(scalars, high, strict=True)] + high
-        split += 1
-    table = from_exts(scalars)
-    for x in point[split:]:
-        upper = ext_scale(table, x)
-        table = np.concatenate([ext_sub(table, upper), upper])
-    return table
+    return from_exts(scalars)
 
 
 def contract(ints: NDArray[Any], weights: Words) -> Words:
