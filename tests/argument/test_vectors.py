@@ -61,6 +61,13 @@ def test_extension_operations(generator: np.random.Generator) -> None:
     assert vectors.from_exts([]).shape == (0, 2)
 
 
+@pytest.mark.filterwarnings("error")
+def test_single_elements_wrap_silently() -> None:
+    last = vectors.from_exts([Ext(P - 1, P - 2)])[0]
+    assert vectors.to_ext(vectors.ext_mul(last, last)) == Ext(P - 1, P - 2) * Ext(P - 1, P - 2)
+    assert vectors.to_ext(vectors.ext_scale(last, Ext(5, P - 1))) == Ext(P - 1, P - 2) * Ext(5, -1)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 63, 64, 65, 500])
 def test_sums(count: int, generator: np.random.Generator) -> None:
     a, b = words(generator, count, 2), words(generator, count, 2)
