@@ -128,6 +128,7 @@ def open(
         return _sum_of(parts)
 
     combined = side.exts("opening-row", 1 << row_bits, combined_row)  # (C, 2)
+    # GK-11: the combined row gives the value that is claimed at the point.
     side.require(
         "GK-11",
         "opening-value",
@@ -152,6 +153,7 @@ def open(
         parts.append(vectors.combine_rows(weights[index], np.ascontiguousarray(columns.T)))
 
     codeword = _encode(combined)  # (n, 2)
+    # GK-13: the combined row is the combination of the rows that were committed to.
     side.require(
         "GK-13",
         "opening-column",
@@ -180,6 +182,7 @@ def _opened_columns(
     )
     leaves = merkle.hash_columns(columns)
     found = merkle.root_from(oracle.layout.codeword_log, positions, leaves, siblings)
+    # GK-12: the opened columns are those under the committed root.
     side.require(
         "GK-12", "opening-path", found == oracle.root, f"columns of committed stack {index}"
     )
