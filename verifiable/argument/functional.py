@@ -133,9 +133,7 @@ class Functional:
         """The evaluation at `point` of a tensor whose padding lanes are 0."""
         parts = axis_points(shape, point)
         return cls(
-            factors=tuple(
-                _eq_table(part)[:size] for size, part in zip(shape, parts, strict=True)
-            )
+            factors=tuple(_eq_table(part)[:size] for size, part in zip(shape, parts, strict=True))
         )
 
     @property

@@ -103,7 +103,8 @@ def ext_mul(a: Words, b: Words) -> Words:
         pairs = zip(a.tolist(), b.tolist(), strict=True)
         return from_exts([Ext(a0, a1) * Ext(b0, b1) for (a0, a1), (b0, b1) in pairs])
     if a.ndim == b.ndim == 1:  # numpy warns where single words wrap, but not where arrays do
-        return ext_mul(a[np.newaxis], b)[0]
+        product: Words = ext_mul(a[np.newaxis], b)[0]
+        return product
     a0, a1, b0, b1 = a[..., 0], a[..., 1], b[..., 0], b[..., 1]
     c0 = add(mul(a0, b0), mul(mul(a1, b1), _SEVEN))
     c1 = add(mul(a0, b1), mul(a1, b0))
