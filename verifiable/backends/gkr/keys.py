@@ -23,12 +23,14 @@ from verifiable.argument.stack import StackLayout
 from verifiable.argument.stack_commit import Committed, commit, fill
 from verifiable.argument.transcript import Transcript
 from verifiable.argument.vectors import Words
+from verifiable.argument.verifier_side import VerifierSide
 from verifiable.backends.base import Options, Setup
 from verifiable.backends.gkr.format import VERSION, GkrKey
 from verifiable.backends.gkr.phases import Phases
 from verifiable.backends.gkr.plan import Plan, make_plan
 from verifiable.backends.gkr.protocol import ProverWork
 from verifiable.backends.gkr.schedule import check_soundness
+from verifiable.backends.gkr.verify import verify_ranges
 from verifiable.backends.gkr.vk import WEIGHT_MODES, VerificationKey, WeightSpec, weight_bits
 from verifiable.backends.gkr.weight_ranges import (
     RangePlan,
@@ -94,8 +96,13 @@ def weights_mode(options: Options) -> str:
     return mode
 
 
-def bare_key(program: Program, mode: str) -> VerificationKey:
+def bare_key(program: Program, mode: str, program_root: bytes | None = None) -> VerificationKey:
     """The verification key without the weights' root.
+
+    Args:
+        program: the program.
+        mode: the weight mode.
+        program_root: of the program, where the caller has it.
 
     Raises:
         UnsupportedModel: the program breaks the operators' bounds.
@@ -103,7 +110,7 @@ def bare_key(program: Program, mode: str) -> VerificationKey:
     ranges = analyse(program)
     public = _multipliers(program)
     return VerificationKey(
-        program_root=commit_program(program).program_root,
+        program_root=program_root or commit_program(program).program_root,
         weights=mode,
         inputs=tuple((spec.shape, spec.lo, spec.hi) for spec in program.inputs),
         outputs=tuple((spec.node, spec.shape) for spec in program.outputs),
@@ -140,7 +147,7 @@ def set_up(program: Program, options: Options) -> Setup:
     cached = folder is not None
     if folder is None:
         with cache.fill(KEYS_KIND, name) as partial:
-            _derive(program, mode, partial, options)
+            _derive(program, mode, root, partial, options)
         folder = cache.find(KEYS_KIND, name)
     if folder is None:
         raise SetupError(
@@ -231,10 +238,12 @@ def _rooted(key: VerificationKey, plan: Plan, root: Root) -> tuple[VerificationK
     return key, replace(plan, key=key)
 
 
-def _derive(program: Program, mode: str, folder: Path, options: Options) -> None:
+def _derive(
+    program: Program, mode: str, program_root: bytes, folder: Path, options: Options
+) -> None:
     phases = Phases(options=options, total=3 if mode == "committed" else 1)
     phases.enter("plan")
-    key = bare_key(program, mode)
+    key = bare_key(program, mode, program_root)
     plan = make_plan(key)
     check_soundness(plan)
     digests, ranges = b"", b""
@@ -247,10 +256,23 @@ def _derive(program: Program, mode: str, folder: Path, options: Options) -> None
         digests = committed.leaf_digests
         phases.enter("ranges")
         ranges = prove_ranges(kernels, plan, committed, lanes, key.encode())
+        _verify_own(plan, key, ranges)
     phases.end()
     (folder / _VK).write_bytes(key.encode())
     (folder / _RANGES).write_bytes(ranges)
     (folder / _DIGESTS).write_bytes(digests)
+
+
+def _verify_own(plan: Plan, key: VerificationKey, ranges: bytes) -> None:
+    pinned = GkrKey.of(key.encode(), key.weights)
+    rejected = verify_ranges(VerifierSide(ranges, Transcript()), plan, pinned)
+    if rejected is not None:
+        raise SetupError(
+            "the proof of the weights' ranges is not accepted by this backend's own verifier",
+            why=str(rejected),
+            hint="please report this, with the program",
+            code="own-proof-rejected",
+        )
 
 
 def prove_ranges(

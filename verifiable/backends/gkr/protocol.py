@@ -105,9 +105,9 @@ def run(
         witness=None if work is None else work.witness,
     )
     enter("lookups")
-    suffix = _lookups(side, plan, walk, root, work)
+    _lookups(side, plan, walk, root, work)
     enter("operators")
-    _outputs(plan, walk, public, suffix)
+    _outputs(plan, walk, public)
     for argument in reversed(plan.arguments):
         if argument is not None:
             argument.reduce(walk)
@@ -145,10 +145,8 @@ def _absorb(side: Side, public: Public) -> None:
             side.absorb(label, np.ascontiguousarray(tensor, dtype="<i8").tobytes())
 
 
-def _lookups(
-    side: Side, plan: Plan, walk: Walk, root: Root, work: ProverWork | None
-) -> Callable[[int], tuple[Ext, ...]]:
-    """All lookups of the program; returns the point of blocks by their variables."""
+def _lookups(side: Side, plan: Plan, walk: Walk, root: Root, work: ProverWork | None) -> None:
+    """All lookups of the program, and every column's claim at the leaves' point."""
     leaves = plan.leaves
     if leaves is None:
         # Nothing is looked up; equations between columns are still checked at a random point.
@@ -158,7 +156,7 @@ def _lookups(
         for argument in plan.arguments:
             if argument is not None:
                 argument.close(walk, lambda variables: point[:variables])
-        return lambda variables: point[:variables]
+        return
     claim = lookup.run(side, root, leaves, lambda alpha, beta: _of(work).leaves(alpha, beta))
 
     def suffix(variables: int) -> tuple[Ext, ...]:
@@ -176,12 +174,9 @@ def _lookups(
         a, b = table.evaluate(point)
         tables.append((multiplicity, a, b, number))
     lookup.close(side, leaves, claim, blocks, tables)
-    return suffix
 
 
-def _outputs(
-    plan: Plan, walk: Walk, public: Public, suffix: Callable[[int], tuple[Ext, ...]]
-) -> None:
+def _outputs(plan: Plan, walk: Walk, public: Public) -> None:
     """The public outputs are the results of their nodes: equal at a random point."""
     for position, values in enumerate(public.outputs):
         seen = plan.output_operand(position)

@@ -26,7 +26,7 @@ from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.verdict import Check
 
-__all__ = ["GKR_CHECKS", "judge_payload", "verify_payload"]
+__all__ = ["GKR_CHECKS", "judge_payload", "verify_payload", "verify_ranges"]
 
 GK_1 = CheckSpec(
     id="GK-1",
@@ -117,8 +117,16 @@ GK_13 = CheckSpec(
     codes=("opening-column",),
     refuses="A combined row that is not the combination of the committed rows.",
 )
+GK_15 = CheckSpec(
+    id="GK-15",
+    name="end of the proof",
+    codes=("payload-trailing-bytes",),
+    refuses="A proof that goes on after its last message, ends before it, or writes a number in "
+    "another way than the one canonical one (raised as `MalformedProof`, with the code of what is "
+    "wrong).",
+)
 
-_ARGUMENT = (GK_5, GK_6, GK_7, GK_8, GK_9, GK_14, GK_10, GK_11, GK_12, GK_13)
+_ARGUMENT = (GK_5, GK_6, GK_7, GK_8, GK_9, GK_14, GK_10, GK_11, GK_12, GK_13, GK_15)
 GKR_CHECKS = (GK_1, GK_2, GK_3, *_ARGUMENT, GK_4)
 
 
@@ -175,6 +183,19 @@ def verify_payload(proof: bytes, plan: Plan, public: Public) -> Rejected | None:
         MalformedProof: the proof is not canonical, too short or too long.
     """
     return _run(VerifierSide(proof, Transcript()), plan, public)
+
+
+def verify_ranges(side: VerifierSide, plan: Plan, key: GkrKey) -> Rejected | None:
+    """Run the verifier of the weights' ranges alone; None if it accepts.
+
+    Raises:
+        MalformedProof: the proof is not canonical, too short or too long.
+    """
+    try:
+        run_ranges(side, plan, plan_ranges(plan), key.digest, None)
+    except Rejected as rejected:
+        return rejected
+    return None
 
 
 def _run(side: VerifierSide, plan: Plan, public: Public) -> Rejected | None:
@@ -253,11 +274,9 @@ def _examine_weights(
         if plan.weight_layout is None:
             return public, GK_3.ok(expected="no committed weights"), []
         side = VerifierSide(ranges, Transcript())
-        try:
-            run_ranges(side, plan, plan_ranges(plan), key.digest, None)
-        except Rejected as rejected:
-            found = f"{rejected.check} {rejected.code}: {rejected.where}"
-            return None, GK_3.failed(expected="a proof of the ranges", found=found), []
+        rejected = verify_ranges(side, plan, key)
+        if rejected is not None:
+            return None, GK_3.failed(expected="a proof of the ranges", found=str(rejected)), []
         return public, GK_3.ok(expected="a proof of the ranges", found="accepted"), side.terms
     if program is None:
         return (
