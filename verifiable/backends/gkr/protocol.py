@@ -148,30 +148,33 @@ def _absorb(side: Side, public: Public) -> None:
 def _lookups(side: Side, plan: Plan, walk: Walk, root: Root, work: ProverWork | None) -> None:
     """All lookups of the program, and every column's claim at the leaves' point."""
     leaves = plan.leaves
-    if leaves is None:
-        # Nothing is looked up; equations between columns are still checked at a random point.
-        bits = max(column.log_size for column in plan.witness_columns)
-        side.note(Point(label="columns", variables=bits))
-        point = side.challenges("columns", bits)
-        for argument in plan.arguments:
-            if argument is not None:
-                argument.close(walk, lambda variables: point[:variables])
-        return
-    claim = lookup.run(side, root, leaves, lambda alpha, beta: _of(work).leaves(alpha, beta))
+    claim = None
+    point: tuple[Ext, ...] = ()
+    if leaves is not None:
+        claim = lookup.run(side, root, leaves, lambda alpha, beta: _of(work).leaves(alpha, beta))
+        point = claim.point
+    # Columns without lookups may be larger than all leaves; their equations are checked at a
+    # random point too.
+    missing = max(0, max(column.log_size for column in plan.witness_columns) - len(point))
+    if missing:
+        side.note(Point(label="columns", variables=missing))
+        point += side.challenges("columns", missing)
 
     def suffix(variables: int) -> tuple[Ext, ...]:
-        return claim.point[:variables]
+        return point[:variables]
 
     found: list[Lookup] = []
     for argument in plan.arguments:
         if argument is not None:
             found += argument.close(walk, suffix)
     blocks = [(f.a, f.b, number) for f, (number, _) in zip(found, plan.lookups, strict=True)]
+    if leaves is None or claim is None:
+        return
     tables = []
     for number, table in enumerate(plan.tables):
-        point = suffix(table.log_size)
-        multiplicity = walk.column_at(f"multiplicity{number}", point)
-        a, b = table.evaluate(point)
+        at = suffix(table.log_size)
+        multiplicity = walk.column_at(f"multiplicity{number}", at)
+        a, b = table.evaluate(at)
         tables.append((multiplicity, a, b, number))
     lookup.close(side, leaves, claim, blocks, tables)
 
