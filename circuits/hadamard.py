@@ -14,6 +14,7 @@ Soundness: 3 * (variables of the common axes) / F. Paper: Thaler, CRYPTO 2013.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,13 +64,16 @@ def reduce_product(
     common = [axis for axis in range(rank) if views[0][axis] != 1 and views[1][axis] != 1]
     shared = tuple(shape[axis] for axis in common)
     bits = bits_of(shared)
-    # Axes of one lane hold plain numbers; they belong to the sum's weight.
-    plain = [weights.factors[axis].reshape(2) for axis in range(rank) if shape[axis] == 1]
-    public = Functional(factors=(*plain, *(weights.factors[axis] for axis in common)))
+    # Axes of one lane hold plain numbers; they belong to the sum's weight. So does a number beside
+    # the axes, which is how a functional on a tensor without axes is scaled.
+    numbers = [factor for factor in weights.factors if factor.ndim == 1]
+    axes = [factor for factor in weights.factors if factor.ndim > 1]
+    plain = [axes[axis].reshape(2) for axis in range(rank) if shape[axis] == 1]
+    public = Functional(factors=(*numbers, *plain, *(axes[axis] for axis in common)))
 
     def folded(factor: Factor, view: tuple[int, ...]) -> ExtArray:
         values = walk.lanes(factor.seen).reshape(view) - factor.zero
-        return _fold_own(values, weights, view, common)
+        return _fold_own(values, axes, view, common)
 
     def start() -> RoundProver:
         tables = [
@@ -90,7 +94,7 @@ def reduce_product(
     for operand, view, at in ((a, views[0], at_a), (b, views[1], at_b)):
         one = vectors.from_exts([ONE])
         own = tuple(
-            here[axis] if axis in here else weights.factors[axis] if view[axis] != 1 else one
+            here[axis] if axis in here else axes[axis] if view[axis] != 1 else one
             for axis in range(rank)
         )
         claimed = Functional(factors=own)
@@ -99,7 +103,7 @@ def reduce_product(
 
 
 def _fold_own(
-    values: IntArray, weights: Functional, view: tuple[int, ...], common: list[int]
+    values: IntArray, axes: Sequence[ExtArray], view: tuple[int, ...], common: list[int]
 ) -> ExtArray:
     """Fold the axes that the other operand does not have: (common axes.., 2)."""
     own = [axis for axis in range(len(view)) if view[axis] != 1 and axis not in common]
@@ -110,9 +114,9 @@ def _fold_own(
     moved = moved.transpose([kept.index(axis) for axis in order])
     if not own:
         return _as_ext(moved)
-    result = vectors.contract(np.ascontiguousarray(moved), weights.factors[own[-1]])
+    result = vectors.contract(np.ascontiguousarray(moved), axes[own[-1]])
     for axis in reversed(own[:-1]):
-        result = contract_ext(result, weights.factors[axis])
+        result = contract_ext(result, axes[axis])
     return result
 
 
