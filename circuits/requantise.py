@@ -23,6 +23,7 @@ and zkCNN; fractional sums by LogUp-GKR, eprint 2023/1284.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,9 +34,10 @@ from verifiable.argument.goldilocks import ONE, Ext
 from verifiable.circuits.clamp import Clamp
 from verifiable.circuits.limbs import Limbs
 from verifiable.circuits.lookups import TableBook, TableKey
-from verifiable.circuits.site import Column, Interval, Seen, Site, check_no_wrap
+from verifiable.circuits.site import LARGEST_VALUE, Column, Interval, Seen, Site, check_no_wrap
 from verifiable.circuits.table_graph import graph_of
 from verifiable.circuits.walk import Lookup, Suffix, Walk, Witness, flat
+from verifiable.program import operators as ops
 from verifiable.program.program import IntArray
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Requantised(ABC):
         assert step is not None  # noqa: S101 - the operator's class says so
         self.site, self.step = site, step
         self.half = (1 << step.shift) >> 1
+        self.step = step = self._bounded(step)
         self._place: tuple[tuple[Ext, ...], Ext] | None = None
         product = self._product_interval()
         pad = min(max(step.zero_point, step.lo), step.hi)
@@ -230,6 +233,19 @@ class Requantised(ABC):
             # GK-9: the public factor is evaluated by the verifier.
             side.require("GK-9", "reduction-false", reduced.claim == factor * acc, label)
         return Functional.at(shape, reduced.point), acc
+
+    def _bounded(self, step: ops.Requantisation) -> ops.Requantisation:
+        """The same clamp within the values that lanes may hold, which no value reaches anyway."""
+        bounded = replace(step, lo=max(step.lo, -LARGEST_VALUE), hi=min(step.hi, LARGEST_VALUE))
+        low, high = self._reach(min(max(step.zero_point, step.lo), step.hi))
+        below = bounded.lo > step.lo and low < bounded.lo
+        above = bounded.hi < step.hi and high > bounded.hi
+        if below or above or bounded.lo > bounded.hi:
+            raise self.site.refuse(
+                f"results between {step.lo} and {step.hi} may be beyond 2^61",
+                "use a narrower clamp, or a larger shift",
+            )
+        return bounded
 
     def _product_interval(self) -> Interval:
         lo, hi = self.accumulator_interval()

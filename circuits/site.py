@@ -15,6 +15,7 @@ from verifiable.errors import Problem
 from verifiable.program.program import IntArray, Node, Operand
 
 __all__ = [
+    "LARGEST_VALUE",
     "Column",
     "Interval",
     "Seen",
@@ -22,10 +23,18 @@ __all__ = [
     "Sizes",
     "Unprovable",
     "check_no_wrap",
+    "check_numbers",
 ]
 
 Interval = tuple[int, int]
 Shape = tuple[int, ...]
+
+LARGEST_VALUE = 1 << 61
+"""Bound on the absolute value of every lane and of every number in a node's equation.
+
+The difference of two lanes then takes at most 63 bits: fewer than p has, so that a range check on
+it means something, and integers that differ are never equal in the field.
+"""
 
 
 class Unprovable(Exception):
@@ -141,6 +150,22 @@ class Site:
         """The error for a node that cannot be proven."""
         label = self.node.name or f"{self.node.op.name} {self.index}"
         return Unprovable(Problem(code=code, node=label, what=what, hint=hint))
+
+
+def check_numbers(site: Site) -> None:
+    """Refuse a node with a number in its equation that is too large for the field.
+
+    The bounds of a clamp may be any: `requantise.py` sees to them.
+    """
+    for name, value in site.node.op.attributes().items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if name not in ("lo", "hi") and max(map(abs, numbers), default=0) > LARGEST_VALUE:
+            raise site.refuse(
+                f"{name} is beyond 2^{LARGEST_VALUE.bit_length() - 1}", "use smaller numbers"
+            )
+    reach = site.product_reach
+    if max(-reach[0], reach[1]) >= 2 * LARGEST_VALUE:
+        raise site.refuse("|acc * M| can reach 2^62", "use narrower activations or weights")
 
 
 def check_no_wrap(site: Site, left: Interval, right: Interval) -> None:

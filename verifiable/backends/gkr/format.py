@@ -67,8 +67,10 @@ class Payload:
         if len(data) < at or data[at - 1] >= len(WEIGHT_MODES):
             raise _malformed("weights", "an unknown weight mode", "payload-mode")
         parts: list[bytes] = []
-        limits = (("vk", 1, VK_LIMIT_BYTES), ("ranges", 0, PROOF_LIMIT_BYTES),
-                  ("proof", 1, PROOF_LIMIT_BYTES))  # fmt: skip
+        mode = WEIGHT_MODES[data[at - 1]]
+        # Weights that are public have no proof of ranges, so a payload has one encoding.
+        most = PROOF_LIMIT_BYTES if mode == "committed" else 0
+        limits = (("vk", 1, VK_LIMIT_BYTES), ("ranges", 0, most), ("proof", 1, PROOF_LIMIT_BYTES))
         for name, least, limit in limits:
             count = int.from_bytes(data[at : at + 4], "big")
             if len(data) - at < 4 or count > len(data) - at - 4:
@@ -80,7 +82,6 @@ class Payload:
         if at != len(data):
             raise _malformed("end", f"{len(data) - at} bytes too many", "payload-trailing-bytes")
         vk, ranges, proof = parts
-        mode = WEIGHT_MODES[data[len(PAYLOAD_MAGIC)]]
         return cls(weights=mode, vk=vk, ranges=ranges, proof=proof)
 
 

@@ -19,7 +19,15 @@ from verifiable.backends.gkr.vk import VerificationKey
 from verifiable.circuits.arguments import ARGUMENTS, Argument
 from verifiable.circuits.lookups import TableBook
 from verifiable.circuits.requantise import Requantised
-from verifiable.circuits.site import Column, Seen, Site, Sizes, Unprovable
+from verifiable.circuits.site import (
+    LARGEST_VALUE,
+    Column,
+    Seen,
+    Site,
+    Sizes,
+    Unprovable,
+    check_numbers,
+)
 from verifiable.errors import Problem, UnsupportedModel
 from verifiable.program import operators as ops
 from verifiable.program.program import IntArray, Node, Operand, Source
@@ -215,6 +223,7 @@ def _weight_columns(key: VerificationKey) -> dict[int, Column]:
 
 
 def _arguments(key: VerificationKey, sizes: Sizes, book: TableBook) -> list[Argument | None]:
+    _check_given(key)
     fused = _fusions(key, sizes)
     made: list[Argument | None] = []
     problems: list[Problem] = []
@@ -240,7 +249,10 @@ def _arguments(key: VerificationKey, sizes: Sizes, book: TableBook) -> list[Argu
                 raise site.refuse(
                     f"no argument for {node.op.name}", "use another backend", "unknown-operator"
                 )
+            check_numbers(site)
             argument = kind(site, book)
+            if _too_large(argument.interval):
+                raise site.refuse("results can be beyond 2^61", "use narrower activations")
             made.append(argument)
             intervals.append(argument.interval)
         except Unprovable as cause:
@@ -251,6 +263,37 @@ def _arguments(key: VerificationKey, sizes: Sizes, book: TableBook) -> list[Argu
     if problems:
         raise UnsupportedModel(problems)
     return made
+
+
+def _too_large(interval: tuple[int, int]) -> bool:
+    return interval[0] < -LARGEST_VALUE or interval[1] > LARGEST_VALUE
+
+
+def _check_given(key: VerificationKey) -> None:
+    """Refuse inputs, tables and weights whose values are too large to be told apart in the field.
+
+    Raises:
+        UnsupportedModel: naming each of them.
+    """
+    given = [(f"input {i}", (lo, hi)) for i, (_, lo, hi) in enumerate(key.inputs)]
+    given += [
+        (f"table {i}", (int(table.min()), int(table.max()))) for i, table in enumerate(key.tables)
+    ]
+    names = [name for name, interval in given if _too_large(interval)]
+    # Their range proof is to mean something: 2^63 values, fewer than p.
+    names += [f"weight {i}" for i, spec in enumerate(key.constants) if spec.bits > 63]
+    if names:
+        raise UnsupportedModel(
+            [
+                Problem(
+                    code="range-bound",
+                    node=name,
+                    what="values can be beyond 2^61",
+                    hint="use narrower inputs and constants",
+                )
+                for name in names
+            ]
+        )
 
 
 def _seen(key: VerificationKey, intervals: Sequence[tuple[int, int]], operand: Operand) -> Seen:

@@ -18,6 +18,7 @@ from verifiable.backends.gkr.protocol import Public, run
 from verifiable.backends.gkr.schedule import SOUNDNESS_TARGET_BITS
 from verifiable.backends.gkr.vk import VerificationKey
 from verifiable.backends.gkr.weight_ranges import plan_ranges, run_ranges
+from verifiable.circuits.site import LARGEST_VALUE
 from verifiable.errors import MalformedFile, MalformedModel, UnsupportedModel
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.checks import CheckSpec
@@ -256,6 +257,9 @@ def _examine_program(
     for values, (_, shape) in zip(outputs, key.outputs, strict=True):
         if values.shape != shape:
             return None, GK_2.failed(expected=f"outputs {shape}", found=str(values.shape))
+        # Two integers that differ by p are one in the field; no node's result is that large.
+        if max(-int(values.min()), int(values.max())) > LARGEST_VALUE:
+            return None, GK_2.failed(expected="outputs up to 2^61", found="an output outside")
     return plan, GK_2.ok(expected=expected, found=key.program_root.hex())
 
 
@@ -272,6 +276,8 @@ def _examine_weights(
         return None, GK_3.failed(expected=f"{plan.key.weights} weights", found=key.weights), []
     if plan.key.weights == "committed":
         if plan.weight_layout is None:
+            if ranges:
+                return None, GK_3.failed(expected="no proof of ranges", found="one"), []
             return public, GK_3.ok(expected="no committed weights"), []
         side = VerifierSide(ranges, Transcript())
         rejected = verify_ranges(side, plan, key)
