@@ -170,16 +170,16 @@ def _ezkl() -> _Finding:
     from verifiable.backends.ezkl.format import EZKL_VERSION
 
     hint = (
-        "pip install 'verifiable[ezkl]': without it this machine compiles and runs programs, but "
-        "neither makes nor verifies proofs"
+        "pip install 'verifiable[ezkl]': without it this machine neither makes nor verifies the "
+        "proofs of ezkl; those of other backends need nothing of it"
     )
     try:
         found = version("ezkl")
     except PackageNotFoundError:
-        return _Finding(name="ezkl", level="problem", found="not installed", hint=hint)
+        return _Finding(name="ezkl", level="note", found="not installed", hint=hint)
     if found != EZKL_VERSION:
         return _Finding(
-            name="ezkl", level="problem", found=f"{found}, but {EZKL_VERSION} is needed", hint=hint
+            name="ezkl", level="note", found=f"{found}, but {EZKL_VERSION} is needed", hint=hint
         )
     return _Finding(name="ezkl", level="ok", found=found)
 

@@ -21,8 +21,9 @@ __all__ = ["command"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _EXITS = {"proven": OK, "not_proven": FAILED, "undecided": UNREADABLE}
-_ALWAYS_FOUND = ("KEY-1", "EZ-6")
-"""Passed or not, whom one trusts is worth a look: who derived the key, who made the setup."""
+_ALWAYS_FOUND = ("KEY-1", "EZ-6", "GK-4")
+"""Passed or not, what one relies on is worth a look: who derived the key, who made the setup, how
+many bits of soundness there are."""
 
 _ROOT = re.compile(r"(?<![0-9a-f])(0x)?([0-9a-f]{8})[0-9a-f]{52}([0-9a-f]{4})(?![0-9a-f])")
 _MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "not run", "undecided": "undecided"}

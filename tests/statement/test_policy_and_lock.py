@@ -32,7 +32,7 @@ FULL = Policy(
 
 def test_the_defaults_are_the_strict_choices() -> None:
     policy = Policy()
-    assert dict(policy.backends) == {"ezkl": None}
+    assert dict(policy.backends) == {"ezkl": None, "gkr": None}
     assert policy.allow_insecure == frozenset()
     assert not policy.allow_saturated
     assert policy.minimum_soundness_bits == 100

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_BACKEND", "backend_ids", "get_backend"]
 
-DEFAULT_BACKEND = "ezkl"
+DEFAULT_BACKEND = "gkr"
 """What the public functions and the commands take if nothing else is asked for."""
 
 _GROUP = "verifiable.backends"
-_IN_TREE = {"ezkl": "verifiable.backends.ezkl:EzklBackend"}
+_IN_TREE = {
+    "gkr": "verifiable.backends.gkr:GkrBackend",
+    "ezkl": "verifiable.backends.ezkl:EzklBackend",
+}
 
 
 def backend_ids() -> tuple[str, ...]:

@@ -30,7 +30,7 @@ __all__ = [
 POLICY_FORMAT = "application/vnd.verifiable.policy.v1+json"
 INSECURE_ALLOWANCES = ("local_chain", "local_setup", "simulated_tee")
 
-DEFAULT_BACKENDS: Mapping[str, str | None] = MappingProxyType({"ezkl": None})
+DEFAULT_BACKENDS: Mapping[str, str | None] = MappingProxyType({"ezkl": None, "gkr": None})
 """Backends that need no honest party: the prover may choose among these, never beyond them."""
 
 _LIMIT_BYTES = 1 << 20
