@@ -1,1 +1,1 @@
-"""The operator catalogue; the gkr backend's arguments, one file an operator, will live here."""
+"""The operator catalogue, and the arguments of the gkr backend: one file an operator."""

@@ -1,7 +1,7 @@
 """Conv: two-dimensional convolution over NHWC, with strides, pads, dilations and groups.
 
-With functionals per axis, a claim `<acc, b (x) h (x) w (x) u> = v` becomes a sum over positions q =
-(q_h, q_w) and channels c of x:
+With functionals per axis, a claim `<acc, b (x) h (x) w (x) u> = v` becomes a sum over positions
+q = (q_h, q_w) and channels c of x:
 
     S_i(q_h) = sum of h(y) over outputs y whose tap i reads q_h        the same for w: S'_j(q_w)
     X(q, c)  = sum_n b(n) * (x(n, q, c) - zero_point)
@@ -11,16 +11,17 @@ With functionals per axis, a claim `<acc, b (x) h (x) w (x) u> = v` becomes a su
 A tap that falls outside x has no term, which is the zero padding. One sumcheck over (q, c), degree
 2, leaves the values of X~ and K~ at a point (q*, c*):
 
-    <x, b (x) eq((q*, c*), .)>                        = X~ + zero_point * total <weight, u (x)
-    S~(q*_h) (x) S'~(q*_w) (x) eq(c*, .)> = K~,     S~(q*_h)_i = sum_q S_i(q) eq(q*_h, q)
+    <x, b (x) eq((q*, c*), .)> = X~ + zero_point * total
+    <weight, u (x) S~(q*_h) (x) S'~(q*_w) (x) eq(c*, .)> = K~
+    S~(q*_h)_i = sum_q S_i(q) eq(q*_h, q)
 
 so the kernel's claim is one more functional with a vector per axis, which the commitment's opening
 takes as it is. Groups: channel c of x is lane c - g C / G of the filters of group g alone, so the
 claim on the weights splits into one for each group (into a single one where filters are one channel
 deep).
 
-Verifier: O(kh (H' + H) + kw (W' + W) + O + C). Commits: what `requantise.py` says. Soundness: 2
-log(H W C) / F. Papers: Thaler, CRYPTO 2013; Liu, Xie, Zhang, "zkCNN", CCS 2021 (another reduction).
+Verifier: O(kh (H' + H) + kw (W' + W) + O + C). Commits: what `requantise.py` says.
+Soundness: 2 log(H W C) / F. Papers: Thaler, CRYPTO 2013; Liu, Xie, Zhang, "zkCNN", CCS 2021 (another reduction).
 """
 
 from __future__ import annotations

@@ -15,9 +15,8 @@ First the width is reduced, for every row of x; then the height. A window of one
 nothing and moves claims on.
 
 Commits: m_j for j >= 1 of each axis; k_h + k_w - 2 columns for a window of k_h by k_w (the last one
-is y). Tables: one clamp at 0. Soundness: the lookups', and (taps - 1) / F for each axis. Comparing
-by lookups in place of the product of differences: Thaler's and Lasso's lookups, eprint 2023/1216;
-LogUp-GKR, eprint 2023/1284.
+is y). Tables: one clamp at 0. Soundness: the lookups', and (taps - 1) / F for each axis. Paper:
+Papini and Haboeck, LogUp over GKR, eprint 2023/1284.
 """
 
 from __future__ import annotations

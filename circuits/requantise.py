@@ -6,18 +6,17 @@ Over the integers h and r are unique, and the bounds of the operators (|M * acc|
 sides apart by less than p, so the equation in the field is the equation over the integers. The
 lanes that pad the result have acc = 0.
 
-Commits: y, and the limbs of r. Virtual: h. Where s = 0 and no input can reach the clamp, y is `M *
-acc + zero_point`, without a lookup. At the point z of the lookups' leaves the values of y, r and h
-give the value of `M * acc`, a claim that each operator's file reduces to claims on its operands:
+Commits: y, and the limbs of r. Virtual: h. Where s = 0 and no input can reach the clamp, y is
+`M * acc + zero_point`, without a lookup. At the point z of the lookups' leaves the values of y, r
+and h give that of `M * acc`, a claim that each operator's file reduces to claims on its operands:
 
     <M * acc, eq(z, .)> = 2^s * (h~(z) - zero_point) - half + r~(z)
 
 M is public. One for all, or one for each lane of the last axis, becomes part of the functional; any
 other shape costs a product sumcheck, `sum_x eq(z, x) M(x) acc(x)`, of degree 2.
 
-Tables: ranges of r's limbs; the clamp's (`clamp.py`). Soundness: the lookups'; the sumcheck adds 2
-* rounds / F. Idea: fused requantisation and activation as one lookup, as in zkML systems since ZEN
-and zkCNN; fractional sums by LogUp-GKR, eprint 2023/1284.
+Tables: ranges of r's limbs; the clamp's (`clamp.py`). Soundness: the lookups'; the sumcheck adds
+2 * rounds / F. Paper: Papini and Haboeck, LogUp over GKR, eprint 2023/1284.
 """
 
 from __future__ import annotations

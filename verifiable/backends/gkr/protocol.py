@@ -2,12 +2,13 @@
 
 `docs/protocol/gkr.md` states it equation by equation. The order here is the transcript's:
 
-    0  key and statement, inputs and outputs          absorbed before any challenge 1  the witness
-    one commitment: results, limbs, multiplicities 2  lookups LogUp-GKR over all tables; claims at
-    the leaves' point 3  outputs public values claimed at a random point 4  the nodes, from the last
-    to the first          claims on results become claims on operands 5  public tensors the verifier
-    evaluates the claims on them itself 6  the merge, the opening all claims on columns become one
-    value, then none
+    0  key, statement, inputs, outputs   absorbed before any challenge
+    1  the witness                       one commitment: results, limbs, multiplicities
+    2  lookups                           LogUp-GKR over all tables; claims at the leaves' point
+    3  outputs                           public values claimed at a random point
+    4  nodes, from the last to the first claims on results become claims on operands
+    5  public tensors                    the verifier evaluates the claims on them itself
+    6  merge and opening                 all claims on columns become one value, then none
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verifiable.argument.rejection import Rejected
-from verifiable.argument.soundness import Ledger, Term, ledger
+from verifiable.argument.soundness import QUERIES, Ledger, Term, ledger
 from verifiable.argument.transcript import Transcript
 from verifiable.argument.verifier_side import VerifierSide
 from verifiable.backends.base import Judgement, Key
@@ -330,7 +330,6 @@ def _judgement(
     every = tuple(sorted([*checks, *rest], key=lambda check: order[check.id]))
     if plan is None or payload is None or budget is None:
         return Judgement(checks=every)
-    committed = plan.key.weights == "committed"
     return Judgement(
         checks=every,
         establishes=(
@@ -340,7 +339,7 @@ def _judgement(
             "anything against a fault in this implementation: the protocol and its code have not "
             "been audited",
         ),
-        reveals=_reveals(committed=committed),
+        reveals=_reveals(plan),
         verified_version=VERSION,
         details=(
             *(f"{row.name}: {row.bits:.1f} bits ({row.count})" for row in budget.rows),
@@ -350,12 +349,16 @@ def _judgement(
     )
 
 
-def _reveals(*, committed: bool) -> tuple[str, ...]:
-    weights = (
-        "linear combinations of all weights and intermediate values: this proof is not "
-        "zero-knowledge, and whoever collects enough proofs learns the weights"
-        if committed
-        else "nothing new about the weights, which are public; linear combinations of all "
-        "intermediate values"
+def _reveals(plan: Plan) -> tuple[str, ...]:
+    graph = "the graph, shapes, scales and tables of the program: in the key"
+    values = "linear combinations of all intermediate values: this proof is not zero-knowledge"
+    if plan.weight_layout is None:
+        return (graph, values)
+    needed = plan.weight_layout.row_length
+    # Every proof opens the weights at columns of its own; the range proof is always the same one.
+    return (
+        graph,
+        values,
+        f"up to {2 * QUERIES} columns of the encoded weights; any {needed} different ones, from "
+        f"this proof or from several, determine all weights",
     )
-    return ("the graph, shapes, scales and tables of the program: in the key", weights)
