@@ -21,7 +21,8 @@ claim on the weights splits into one for each group (into a single one where fil
 deep).
 
 Verifier: O(kh (H' + H) + kw (W' + W) + O + C). Commits: what `requantise.py` says.
-Soundness: 2 log(H W C) / F. Papers: Thaler, CRYPTO 2013; Liu, Xie, Zhang, "zkCNN", CCS 2021 (another reduction).
+Soundness: 2 log(H W C) / F. Papers: Thaler, CRYPTO 2013; Liu, Xie, Zhang, "zkCNN", CCS 2021
+(another reduction).
 """
 
 from __future__ import annotations
