@@ -252,7 +252,10 @@ class Requantised(ABC):
         multiplier = self.multiplier
         if multiplier is None:
             return lo, hi
-        assert multiplier.values is not None  # noqa: S101 - multipliers are public
+        if multiplier.values is None:
+            raise self.site.refuse(
+                "a multiplier is not public", "set up again: the key is crafted", "range-bound"
+            )
         smallest, largest = int(multiplier.values.min()), int(multiplier.values.max())
         if smallest < 1 or largest >= 1 << 31:
             raise self.site.refuse("a multiplier is not in 1..2^31 - 1", "compile the model again")

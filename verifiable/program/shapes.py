@@ -133,9 +133,13 @@ def _(op: ops.MaxPool, shapes: tuple[Shape, ...]) -> Shape:
 def _windows_touch(
     size: int, count: int, kernel: int, stride: int, before: int, dilation: int
 ) -> bool:
-    return all(
-        any(0 <= start + tap * dilation < size for tap in range(kernel))
-        for start in range(-before, count * stride - before, stride)
+    last = (count - 1) * stride - before
+    if dilation <= size:  # no window steps over x: only the first and the last can miss it
+        return last < size and -(-before // dilation) < kernel
+    return last < size and all(
+        # The first tap that is not ahead of x.
+        -(start // dilation) < kernel and start % dilation < size
+        for start in range(-before, min(0, last + 1), stride)
     )
 
 
@@ -156,8 +160,8 @@ def _(op: ops.Transpose, shapes: tuple[Shape, ...]) -> Shape:
 
 @result_shape.register
 def _(op: ops.Concat, shapes: tuple[Shape, ...]) -> Shape:
-    first = shapes[0]
     _require(len(shapes) >= 2, "Concat joins at least two tensors")
+    first = shapes[0]
     _require(0 <= op.axis < len(first), "axis lies inside the rank")
     for shape in shapes:
         _require(len(shape) == len(first), "all operands have one rank")

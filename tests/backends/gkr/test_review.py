@@ -7,7 +7,11 @@ of two, could be that large are refused, before there is a proof to believe.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +19,20 @@ from gkr_parties import CONTEXT, Attempt, Case, honest, judged, make_case, paylo
 from gkr_programs import Sketch
 
 from verifiable.argument.goldilocks import P
+from verifiable.backends.gkr.format import GkrKey
 from verifiable.backends.gkr.keys import bare_key
 from verifiable.backends.gkr.plan import make_plan
+from verifiable.backends.gkr.vk import VerificationKey
 from verifiable.circuits.max_pool import MaxPoolArgument
 from verifiable.circuits.site import LARGEST_VALUE
-from verifiable.errors import MalformedProof, UnsupportedModel
+from verifiable.errors import MalformedModel, MalformedProof, UnsupportedModel
 from verifiable.program import operators as ops
 from verifiable.program.execute import execute
 from verifiable.program.program import Program
+from verifiable.program.shapes import result_shape
 from verifiable.statement.commitment import commit_program
 from verifiable.statement.statement import statement_of
+from verifiable.statement.strict_json import encode_canonical
 
 
 def at(case: Case, values: list[int]) -> Case:
@@ -145,3 +153,110 @@ def test_unused_parts_of_a_payload_are_empty() -> None:
     assert judged(case, payload_of(case, honest(case), ranges=b"junk")) == {
         "GK-3": "weights-not-in-range"
     }
+
+
+# --- Crafted keys: refused by name, at once -----------------------------------------------------
+
+
+def pooled(kernel: int, before: int) -> Callable[[Any], None]:
+    def change(key: Any) -> None:
+        key["nodes"][0]["attributes"].update(kernel=[1, kernel], pads=[0, before, 0, 0])
+        for holder in (*key["nodes"], *key["outputs"]):
+            holder["shape"] = [1, 1, 3 + before - kernel, 1]
+
+    return change
+
+
+def enlarged(key: Any) -> None:
+    size = (1 << 28) + 1
+    for holder in (*key["inputs"], *key["nodes"], *key["outputs"], *key["nodes"][0]["operands"]):
+        holder["shape"] = [size]
+
+
+def without_multiplier(key: Any) -> None:
+    for constant in key["constants"]:
+        constant["values"] = None
+
+
+def with_reach(ends: list[int]) -> Callable[[Any], None]:
+    return lambda key: key["nodes"][0].update(product_reach=ends)
+
+
+def without_operands(key: Any) -> None:
+    key["nodes"][0].update(operator="Concat", attributes={"axis": 0}, operands=[])
+
+
+def moved() -> Program:
+    sketch = Sketch((2,))
+    return sketch.program(sketch.node(ops.Transpose(perm=(0,)), sketch.input()))
+
+
+def scaled() -> Program:
+    sketch = Sketch((2,))
+    op = ops.Mul(
+        a_zero_point=0, b_zero_point=0, requant=ops.Requantisation(shift=4, lo=-128, hi=127)
+    )
+    x = sketch.input()
+    return sketch.program(sketch.node(op, x, x, sketch.weight([3])))
+
+
+@pytest.mark.parametrize(
+    ("program", "change", "code"),
+    [
+        (max_pool(-128, 127), pooled(1 << 60, 1 << 60), "too-large"),
+        (max_pool(-128, 127), pooled(1 << 19, (1 << 19) - 1), "too-large"),
+        (moved(), enlarged, "too-large"),
+        (moved(), without_operands, "malformed-model"),
+        (scaled(), without_multiplier, "range-bound"),
+        (scaled(), with_reach([]), "out-of-bounds"),
+        (scaled(), with_reach([5]), "out-of-bounds"),
+        (scaled(), with_reach([5, 4]), "out-of-bounds"),
+    ],
+    ids=["kernel", "maxima", "tensor", "operands", "multiplier", "no ends", "one end", "empty"],
+)
+def test_crafted_keys_are_refused_at_once(
+    program: Program, change: Callable[[Any], None], code: str
+) -> None:
+    document = json.loads(bare_key(program, "committed").encode())
+    change(document)
+    data = encode_canonical(document)
+    with pytest.raises((MalformedProof, MalformedModel, UnsupportedModel)) as caught:
+        make_plan(VerificationKey.decode(data))
+    assert caught.value.code == code
+
+
+def test_a_pinned_key_of_other_constants_is_refused() -> None:
+    """A key over public weights, of which the verifier's program has more."""
+    case = make_case(scaled())
+    document = json.loads(case.material.vk)
+    document["constants"].append({"shape": [1], "bits": 1, "values": None})
+    vk = encode_canonical(document)
+    key = GkrKey.of(vk, "public").to_key()
+    found = judged(case, payload_of(case, honest(case), vk=vk), key=key)
+    assert found == {"GK-3": "weights-not-in-range"}
+
+
+def test_windows_that_touch_are_told_without_visiting_them() -> None:
+    sizes = product(range(1, 5), range(1, 4), range(1, 4), range(6), range(4), range(1, 7))
+    seen = set()
+    for size, kernel, stride, before, after, dilation in sizes:
+        span = size + before + after - dilation * (kernel - 1) - 1
+        if span < 0:
+            continue
+        starts = range(-before, span // stride * stride - before + 1, stride)
+        touch = all(
+            any(0 <= start + tap * dilation < size for tap in range(kernel)) for start in starts
+        )
+        op = ops.MaxPool(
+            kernel=(1, kernel),
+            strides=(1, stride),
+            pads=(0, before, 0, after),
+            dilations=(1, dilation),
+        )
+        try:
+            found = result_shape(op, ((1, 1, size, 1),)) == (1, 1, span // stride + 1, 1)
+        except ValueError:
+            found = False
+        assert found == touch
+        seen.add((touch, dilation > size))
+    assert len(seen) == 4

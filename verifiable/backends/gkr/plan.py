@@ -15,6 +15,7 @@ from verifiable.argument.lookup import layout as leaf_layout
 from verifiable.argument.soundness import QUERIES
 from verifiable.argument.stack import Block, StackLayout, address_bits, first_row_after, layout
 from verifiable.argument.tables import Table
+from verifiable.backends.gkr.limits import check_shapes, check_windows
 from verifiable.backends.gkr.vk import VerificationKey
 from verifiable.circuits.arguments import ARGUMENTS, Argument
 from verifiable.circuits.lookups import TableBook
@@ -104,7 +105,9 @@ def make_plan(key: VerificationKey) -> Plan:
         UnsupportedModel: with every node that cannot be proven.
         MalformedModel: the key describes no program.
     """
+    check_shapes(key)
     check_structure(key.skeleton())
+    check_windows(key)
     sizes = Sizes(limb_bits=limb_bits_for(_ranges(key)))
     book = TableBook()
     arguments = _arguments(key, sizes, book)

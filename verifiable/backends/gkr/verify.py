@@ -295,6 +295,9 @@ def _examine_weights(
             ),
             [],
         )
+    if len(program.weights) != len(plan.key.constants):
+        found = f"{len(program.weights)} constants"
+        return None, GK_3.failed(expected=str(len(plan.key.constants)), found=found), []
     constants: dict[int, IntArray] = {}
     for index, (spec, constant) in enumerate(zip(plan.key.constants, program.weights, strict=True)):
         half = 1 << (spec.bits - 1)

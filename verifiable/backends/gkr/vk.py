@@ -203,10 +203,10 @@ def _read_node(item: Field) -> tuple[Node, Interval | None]:
     operands = tuple(_read_operand(entry) for entry in found["operands"].array(limit=1 << 10))
     reach: Interval | None = None
     if not found["product_reach"].is_null:
-        low, high = found["product_reach"].array(limit=2)
-        reach = low.integer(), high.integer()
-        if reach[0] > reach[1]:
-            item.refuse("an empty interval", code="out-of-bounds")
+        ends = [end.integer() for end in found["product_reach"].array(limit=2)]
+        if len(ends) != 2 or ends[0] > ends[1]:
+            item.refuse("no interval, or an empty one", code="out-of-bounds")
+        reach = ends[0], ends[1]
     op = _read_operator(kind, found["attributes"])
     if (reach is None) != (op.requantisation is None):
         item.refuse("an interval without requantisation, or none with it", code="out-of-bounds")
