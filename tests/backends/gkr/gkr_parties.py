@@ -29,12 +29,12 @@ from verifiable.argument.transcript import AnyTranscript, Transcript
 from verifiable.argument.verifier_side import VerifierSide
 from verifiable.backends.gkr import witness as witness_module
 from verifiable.backends.gkr.format import GkrKey, Payload
-from verifiable.backends.gkr.keys import Material, bare_key, prove_ranges
+from verifiable.backends.gkr.keys import Material, bare_key, prove_ranges, range_work
 from verifiable.backends.gkr.plan import make_plan
 from verifiable.backends.gkr.protocol import Public, run
 from verifiable.backends.gkr.prove import prover_work
 from verifiable.backends.gkr.verify import judge_payload
-from verifiable.backends.gkr.weight_ranges import weight_lanes
+from verifiable.backends.gkr.weight_ranges import plan_ranges, run_ranges, weight_lanes
 from verifiable.backends.gkr.witness import build_witness
 from verifiable.circuits.walk import Witness
 from verifiable.errors import MalformedProof
@@ -328,6 +328,33 @@ def assert_only(
     """The proof is refused by one check, and by no other."""
     assert verdict(case, proof, public=public) == f"{check} {code}"
     assert verdict(case, proof, public=public, blind=[check]) == ACCEPTED
+
+
+def ranges_verdict(
+    case: Case, ranges: bytes, *, blind: Sequence[str] = (), transcript: AnyTranscript | None = None
+) -> str:
+    """What the verifier of the weights' ranges says; see `verdict`."""
+    side = Overlooking(ranges, transcript or Transcript(), blind)
+    plan = case.material.plan
+    try:
+        run_ranges(side, plan, plan_ranges(plan), case.material.key.digest, None)
+    except Rejected as rejected:
+        return f"{rejected.check} {rejected.code}"
+    except MalformedProof as malformed:
+        return f"malformed {malformed.code}"
+    return ACCEPTED
+
+
+def proven_ranges(
+    case: Case, *, transcript: AnyTranscript | None = None
+) -> tuple[bytes, LyingSide]:
+    """The honest proof of a case's ranges, and the side that made it."""
+    plan, side = case.material.plan, LyingSide(transcript or Transcript(), {})
+    assert case.weights is not None
+    ranges = plan_ranges(plan)
+    work = range_work(KERNELS, ranges, case.weights, dict(case.lanes))
+    run_ranges(side, plan, ranges, case.material.key.digest, work)
+    return side.proof, side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
