@@ -41,7 +41,7 @@ from verifiable.backends.gkr.weight_ranges import (
 )
 from verifiable.backends.gkr.witness import count_rows, leaf_tables
 from verifiable.cache import Cache
-from verifiable.errors import SetupError
+from verifiable.errors import MalformedProof, SetupError
 from verifiable.program.intervals import analyse
 from verifiable.program.program import IntArray, Program, Source
 from verifiable.statement.commitment import commit_program
@@ -144,7 +144,7 @@ def set_up(program: Program, options: Options) -> Setup:
     root = commit_program(program).program_root
     name = f"{VERSION}-{mode}-{root.hex()}"
     cache = Cache(options.cache_dir)
-    folder = cache.find(KEYS_KIND, name)
+    folder = _held(cache, name, program, mode, root)
     cached = folder is not None
     if folder is None:
         with cache.fill(KEYS_KIND, name) as partial:
@@ -165,6 +165,29 @@ def set_up(program: Program, options: Options) -> Setup:
         cached=cached,
         folder=folder,
     )
+
+
+def _held(cache: Cache, name: str, program: Program, mode: str, program_root: bytes) -> Path | None:
+    """The cached keys of this very program; None, and removed, if they are another's.
+
+    A verifier believes them as if it had just derived them. All but the weights' root is derived
+    again, so no more than that is taken on the word of where it lies.
+
+    Raises:
+        SetupError: others may write to the cache.
+    """
+    folder = cache.find(KEYS_KIND, name)
+    if folder is None:
+        return None
+    try:
+        held = VerificationKey.decode((folder / _VK).read_bytes())
+    except (OSError, MalformedProof):
+        held = None
+    bare = bare_key(program, mode, program_root)
+    if held is not None and replace(held, weight_root=_NO_ROOT).encode() == bare.encode():
+        return folder
+    cache.discard(KEYS_KIND, name)
+    return None
 
 
 def load_material(folder: Path) -> Material:
