@@ -371,12 +371,15 @@ def test_gk_3_is_undecided_without_public_weights() -> None:
 
 
 def test_gk_3_refuses_public_weights_that_do_not_fit_the_key() -> None:
-    """A key that says fewer bits than the verifier's own weights have, or other shapes."""
+    """A key that says fewer bits than the verifier's own weights have, other shapes, or more."""
     case = case_of("public")
-    for change in ({"bits": 5}, {"shape": (4, 3)}):
-        first, *others = case.material.plan.key.constants
-        key = replace(case.material.plan.key, constants=(replace(first, **change), *others))
-        vk = key.encode()
+    first, *others = case.material.plan.key.constants
+    for constants in (
+        (replace(first, bits=5), *others),
+        (replace(first, shape=(4, 3)), *others),
+        (first, *others, first),
+    ):
+        vk = replace(case.material.plan.key, constants=constants).encode()
         found = judged(case, payload_of(case, honest(case), vk=vk), **pinned(vk, "public"))
         assert found == GK_3_RANGE
 
