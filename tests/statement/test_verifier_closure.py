@@ -23,6 +23,8 @@ import verifiable.statement
 import pkgutil, importlib
 for info in pkgutil.iter_modules(verifiable.statement.__path__, "verifiable.statement."):
     importlib.import_module(info.name)
+from verifiable.backends.registry import get_backend
+get_backend("gkr")
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -77,10 +79,22 @@ def test_no_heavy_package_is_loaded() -> None:
     assert not FORBIDDEN_PACKAGES & {name.split(".")[0] for name in LOADED}
 
 
+GKR_VERIFIER = {
+    *("backend", "format", "limits", "plan", "protocol", "schedule", "verify", "vk"),
+    "weight_ranges",
+}
+ARGUMENT_PROVER = {
+    *("kernels", "numba_kernels", "prover_side", "reference_kernels", "stack_commit"),
+}
+
+
 def test_the_closure_is_what_it_is_meant_to_be() -> None:
     assert "verifiable.verification" in OWN
     assert "verifiable.statement.proof" in OWN
-    allowed = ("verifiable.statement", "verifiable.backends.base", "verifiable.backends.registry")
+    allowed = (
+        *("verifiable.statement", "verifiable.backends.base", "verifiable.backends.registry"),
+        *("verifiable.argument", "verifiable.circuits", "verifiable.backends.gkr"),
+    )
     program = {
         f"verifiable.program.{name}" for name in ("border", "operators", "program", "shapes")
     }
@@ -90,6 +104,16 @@ def test_the_closure_is_what_it_is_meant_to_be() -> None:
         if not name.startswith(allowed) and name not in program and name.count(".") > 1
     }
     assert not others
+
+
+def test_the_verifier_of_gkr_loads_no_prover() -> None:
+    found = {name.split(".")[-1] for name in OWN if name.startswith("verifiable.backends.gkr.")}
+    assert found == GKR_VERIFIER
+    argument = {name.split(".")[2] for name in OWN if name.startswith("verifiable.argument.")}
+    assert {"verifier_side", "opening", "lookup", "transcript"} <= argument
+    assert not argument & ARGUMENT_PROVER
+    present = {path.stem for path in Path(_origin("verifiable.argument")).parent.iterdir()}
+    assert present >= ARGUMENT_PROVER
 
 
 def _imports(tree: ast.AST) -> set[str]:
@@ -102,11 +126,15 @@ def _imports(tree: ast.AST) -> set[str]:
     return found
 
 
-def _source(name: str) -> str:
+def _origin(name: str) -> str:
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.origin is not None
-    return Path(spec.origin).read_text()
+    return spec.origin
+
+
+def _source(name: str) -> str:
+    return Path(_origin(name)).read_text()
 
 
 # `verifiable.files` writes files by temporary names for the prover; the verifier reads only.

@@ -9,17 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from verifiable.argument.soundness import Ledger
 from verifiable.backends.base import Estimate, Evidence, Judgement, Key, NodeSupport, Options, Setup
 from verifiable.backends.gkr.format import BACKEND_ID, VERSION, GkrKey, Payload
 from verifiable.backends.gkr.verify import GKR_CHECKS, judge_payload
-from verifiable.program.execute import Trace
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.statement import Statement
+
+if TYPE_CHECKING:
+    from verifiable.program.execute import Trace
 
 __all__ = ["GkrBackend"]
 
