@@ -320,9 +320,9 @@ def test_gk_3_refuses_a_weight_just_out_of_its_range(value: int) -> None:
 
 
 def judged_ranges(case: Case, payload: bytes) -> dict[str, str]:
-    """What is said up to GK-3: the proof itself is cut off."""
+    """What is said up to GK-3 by a verifier without the program: the proof itself is cut off."""
     try:
-        return judged(case, payload)
+        return judged(case, payload, program=None)
     except MalformedProof as malformed:
         if malformed.code != "payload-truncated":
             raise
@@ -370,8 +370,8 @@ def test_gk_3_is_undecided_without_public_weights() -> None:
     assert judged(case, payload, program=None) == {"GK-3": "weights-missing"}
 
 
-def test_gk_3_refuses_public_weights_that_do_not_fit_the_key() -> None:
-    """A key that says fewer bits than the verifier's own weights have, other shapes, or more."""
+def test_gk_2_refuses_a_key_that_the_verifiers_own_program_does_not_have() -> None:
+    """A key that says fewer bits than the program's weights have, other shapes, or more of them."""
     case = case_of("public")
     first, *others = case.material.plan.key.constants
     for constants in (
@@ -381,7 +381,7 @@ def test_gk_3_refuses_public_weights_that_do_not_fit_the_key() -> None:
     ):
         vk = replace(case.material.plan.key, constants=constants).encode()
         found = judged(case, payload_of(case, honest(case), vk=vk), **pinned(vk, "public"))
-        assert found == GK_3_RANGE
+        assert found == {"GK-2": "key-of-another-program"}
 
 
 def test_gk_3_refuses_a_weight_mode_that_the_key_does_not_say() -> None:

@@ -233,7 +233,7 @@ def test_a_pinned_key_of_other_constants_is_refused() -> None:
     vk = encode_canonical(document)
     key = GkrKey.of(vk, "public").to_key()
     found = judged(case, payload_of(case, honest(case), vk=vk), key=key)
-    assert found == {"GK-3": "weights-not-in-range"}
+    assert found == {"GK-2": "key-of-another-program"}
 
 
 def test_windows_that_touch_are_told_without_visiting_them() -> None:

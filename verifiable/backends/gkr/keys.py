@@ -25,13 +25,14 @@ from verifiable.argument.transcript import Transcript
 from verifiable.argument.vectors import Words
 from verifiable.argument.verifier_side import VerifierSide
 from verifiable.backends.base import Options, Setup
+from verifiable.backends.gkr.derive import NO_ROOT, bare_key
 from verifiable.backends.gkr.format import VERSION, GkrKey
 from verifiable.backends.gkr.phases import Phases
 from verifiable.backends.gkr.plan import Plan, make_plan
 from verifiable.backends.gkr.protocol import ProverWork
 from verifiable.backends.gkr.schedule import check_soundness
 from verifiable.backends.gkr.verify import verify_ranges
-from verifiable.backends.gkr.vk import WEIGHT_MODES, VerificationKey, WeightSpec, weight_bits
+from verifiable.backends.gkr.vk import WEIGHT_MODES, VerificationKey
 from verifiable.backends.gkr.weight_ranges import (
     RangePlan,
     fill_ranges,
@@ -42,16 +43,14 @@ from verifiable.backends.gkr.weight_ranges import (
 from verifiable.backends.gkr.witness import count_rows, leaf_tables
 from verifiable.cache import Cache
 from verifiable.errors import MalformedProof, SetupError
-from verifiable.program.intervals import analyse
-from verifiable.program.program import IntArray, Program, Source
+from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import commit_program
 
-__all__ = ["KEYS_KIND", "Material", "load_material", "set_up", "weights_mode"]
+__all__ = ["KEYS_KIND", "Material", "bare_key", "load_material", "set_up", "weights_mode"]
 
 KEYS_KIND = "gkr-keys"
 
 _VK, _RANGES, _DIGESTS = "vk.json", "ranges.bin", "columns.bin"
-_NO_ROOT = bytes(32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,42 +93,6 @@ def weights_mode(options: Options) -> str:
             code="visibility-unsupported",
         )
     return mode
-
-
-def bare_key(program: Program, mode: str, program_root: bytes | None = None) -> VerificationKey:
-    """The verification key without the weights' root.
-
-    Args:
-        program: the program.
-        mode: the weight mode.
-        program_root: of the program, where the caller has it.
-
-    Raises:
-        UnsupportedModel: the program breaks the operators' bounds.
-    """
-    ranges = analyse(program)
-    public = _multipliers(program)
-    return VerificationKey(
-        program_root=program_root or commit_program(program).program_root,
-        weights=mode,
-        inputs=tuple((spec.shape, spec.lo, spec.hi) for spec in program.inputs),
-        outputs=tuple((spec.node, spec.shape) for spec in program.outputs),
-        nodes=program.nodes,
-        product_reach=tuple(
-            (found.product_lo, found.product_hi) if node.op.requantisation is not None else None
-            for node, found in zip(program.nodes, ranges, strict=True)
-        ),
-        constants=tuple(
-            WeightSpec(
-                shape=constant.values.shape,
-                bits=weight_bits(constant.values),
-                values=constant.values if index in public else None,
-            )
-            for index, constant in enumerate(program.weights)
-        ),
-        tables=tuple(table.values for table in program.tables),
-        weight_root=_NO_ROOT,
-    )
 
 
 def set_up(program: Program, options: Options) -> Setup:
@@ -184,7 +147,7 @@ def _held(cache: Cache, name: str, program: Program, mode: str, program_root: by
     except (OSError, MalformedProof):
         held = None
     bare = bare_key(program, mode, program_root)
-    if held is not None and replace(held, weight_root=_NO_ROOT).encode() == bare.encode():
+    if held is not None and replace(held, weight_root=NO_ROOT).encode() == bare.encode():
         return folder
     cache.discard(KEYS_KIND, name)
     return None
@@ -239,17 +202,6 @@ def joined(layouts: list[StackLayout], stacks: list[Words]) -> Words:
         start = place.first_row << place.row_bits
         words[start : start + rows.size] = rows.reshape(-1)
     return words
-
-
-def _multipliers(program: Program) -> frozenset[int]:
-    """The constants that are somewhere a multiplier: they are public."""
-    return frozenset(
-        operand.index
-        for node in program.nodes
-        if node.op.roles[-1] == "multiplier"
-        for operand in node.operands[-1:]
-        if operand.source is Source.WEIGHT
-    )
 
 
 def _commit_weights(kernels: Kernels, plan: Plan, lanes: Mapping[str, IntArray]) -> Committed:

@@ -6,7 +6,8 @@ from math import prod
 
 from verifiable.argument.soundness import Ledger
 from verifiable.backends.base import Estimate, NodeSupport, Options
-from verifiable.backends.gkr.keys import bare_key, weights_mode
+from verifiable.backends.gkr.derive import bare_key
+from verifiable.backends.gkr.keys import weights_mode
 from verifiable.backends.gkr.plan import make_plan
 from verifiable.backends.gkr.schedule import schedules, soundness_of_plan
 from verifiable.errors import UnsupportedModel

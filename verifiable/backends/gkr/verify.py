@@ -6,12 +6,14 @@ Uses numpy and plain Python only; no kernel, no witness, no clock, no network.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from verifiable.argument.rejection import Rejected
 from verifiable.argument.soundness import QUERIES, Ledger, Term, ledger
 from verifiable.argument.transcript import Transcript
 from verifiable.argument.verifier_side import VerifierSide
 from verifiable.backends.base import Judgement, Key
+from verifiable.backends.gkr.derive import NO_ROOT, bare_key
 from verifiable.backends.gkr.format import VERSION, GkrKey, Payload
 from verifiable.backends.gkr.plan import Plan, make_plan
 from verifiable.backends.gkr.protocol import Public, run
@@ -40,15 +42,15 @@ GK_2 = CheckSpec(
     id="GK-2",
     name="key of the program",
     codes=("key-of-another-program", "values-missing"),
-    refuses="A key that names another program, or whose inputs and outputs differ from the "
-    "header's; input or output values outside their ranges.",
+    refuses="A key that names another program, that differs from the one which a verifier with the "
+    "program derives, or whose inputs and outputs are not the header's; values out of range.",
 )
 GK_3 = CheckSpec(
     id="GK-3",
     name="weights in range",
     codes=("weights-not-in-range", "weights-missing"),
     refuses="Committed weights that are not the small integers that the key says, with which any "
-    "output could be had; in the mode `public`, weights that do not fit the key.",
+    "output could be had.",
 )
 GK_4 = CheckSpec(
     id="GK-4",
@@ -150,7 +152,7 @@ def judge_payload(
     checks: list[Check] = [_examine_key(found, key)]
     if not checks[0].ok:
         return _judgement(checks)
-    plan, check = _examine_program(payload.vk, proof, commitment, inputs, outputs)
+    plan, check = _examine_program(payload.vk, proof, commitment, inputs, outputs, program)
     checks.append(check)
     if plan is None or inputs is None or outputs is None:
         return _judgement(checks)
@@ -230,6 +232,7 @@ def _examine_program(
     commitment: ProgramCommitment,
     inputs: Sequence[IntArray] | None,
     outputs: Sequence[IntArray] | None,
+    program: Program | None,
 ) -> tuple[Plan | None, Check]:
     # GK-2: the key's program is the statement's, and so are its inputs' and outputs' shapes.
     expected = proof.statement.program_root.hex()
@@ -243,6 +246,11 @@ def _examine_program(
     except (MalformedFile, MalformedModel, UnsupportedModel) as cause:
         return None, GK_2.failed(expected=expected, found=f"no usable key: {cause}"[:400])
     schema = commitment.schema
+    if program is not None:
+        # With the program in hand, no more than the weights' root is taken from the key's maker.
+        derived = bare_key(program, key.weights, key.program_root)
+        if replace(key, weight_root=NO_ROOT).encode() != derived.encode():
+            return None, GK_2.failed(expected="the program's own key", found="another one")
     if key.program_root != proof.statement.program_root:
         return None, GK_2.failed(expected=expected, found=key.program_root.hex())
     shown_in = tuple((spec.shape, spec.lo, spec.hi) for spec in schema.inputs)
@@ -295,19 +303,9 @@ def _examine_weights(
             ),
             [],
         )
-    if len(program.weights) != len(plan.key.constants):
-        found = f"{len(program.weights)} constants"
-        return None, GK_3.failed(expected=str(len(plan.key.constants)), found=found), []
-    constants: dict[int, IntArray] = {}
-    for index, (spec, constant) in enumerate(zip(plan.key.constants, program.weights, strict=True)):
-        half = 1 << (spec.bits - 1)
-        values = constant.values
-        if values.shape != spec.shape or int(values.min()) < -half or int(values.max()) >= half:
-            found = f"weight {index}: {values.shape}"
-            return None, GK_3.failed(expected=f"{spec.shape}, {spec.bits} bits", found=found), []
-        constants[index] = values
-    constants.update(public)
-    return constants, GK_3.ok(expected="the verifier's own weights", found="in range"), []
+    # GK-2 has found the key to be this program's, so its weights have the bits that the key says.
+    constants = {index: constant.values for index, constant in enumerate(program.weights)}
+    return constants, GK_3.ok(expected="the verifier's own weights", found="in hand"), []
 
 
 def _examine_soundness(budget: Ledger, policy: Policy) -> Check:
