@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from verifiable.argument.soundness import Ledger
@@ -25,13 +26,14 @@ _FILE_BYTES, _FILE_BYTES_PER_VALUE = 1500, 5
 
 def unsupported(program: Program) -> tuple[NodeSupport, ...]:
     """One entry per node that cannot be proven, and why."""
-    names = {node.name or f"{node.op.name} {i}": i for i, node in enumerate(program.nodes)}
+    # Names are for people and may occur twice; numbers tell the nodes apart.
+    nodes = tuple(replace(node, name=str(index)) for index, node in enumerate(program.nodes))
     try:
-        make_plan(bare_key(program, "committed"))
+        make_plan(bare_key(replace(program, nodes=nodes), "committed"))
     except UnsupportedModel as cause:
         return tuple(
             NodeSupport(
-                node=names.get(problem.node, 0),
+                node=int(problem.node) if problem.node.isdecimal() else 0,
                 supported=False,
                 why=problem.what,
                 hint=problem.hint,
