@@ -126,8 +126,9 @@ def test_gk_2_refuses_a_pinned_key_of_another_program() -> None:
     """A lock that pins the key of one model under the root of another."""
     case, other = case_of("committed"), case_of("committed", 1)
     payload = payload_of(other, honest(other))
-    found = judged(case, payload, **pinned(other.material.vk, "committed"))
-    assert found == {"GK-2": "key-of-another-program"}
+    for program in (case.program, None):
+        held = pinned(other.material.vk, "committed") | {"program": program}
+        assert judged(case, payload, **held) == {"GK-2": "key-of-another-program"}
 
 
 Change = Callable[[VerificationKey], VerificationKey]
@@ -148,8 +149,9 @@ def test_gk_2_refuses_a_key_that_the_header_does_not_fit(change: Change) -> None
     case = case_of("committed")
     vk = change(case.material.plan.key).encode()
     payload = payload_of(case, honest(case), vk=vk)
-    found = judged(case, payload, **pinned(vk, "committed"))
-    assert found == {"GK-2": "key-of-another-program"}
+    for program in (case.program, None):
+        found = judged(case, payload, **pinned(vk, "committed"), program=program)
+        assert found == {"GK-2": "key-of-another-program"}
 
 
 @pytest.mark.parametrize("kind", ["no JSON", "not canonical", "no program", "not supported"])
