@@ -80,7 +80,7 @@ def test_no_heavy_package_is_loaded() -> None:
 
 
 GKR_VERIFIER = {
-    *("backend", "format", "limits", "plan", "protocol", "schedule", "verify", "vk"),
+    *("backend", "derive", "format", "limits", "plan", "protocol", "schedule", "verify", "vk"),
     "weight_ranges",
 }
 ARGUMENT_PROVER = {
@@ -95,9 +95,9 @@ def test_the_closure_is_what_it_is_meant_to_be() -> None:
         *("verifiable.statement", "verifiable.backends.base", "verifiable.backends.registry"),
         *("verifiable.argument", "verifiable.circuits", "verifiable.backends.gkr"),
     )
-    program = {
-        f"verifiable.program.{name}" for name in ("border", "operators", "program", "shapes")
-    }
+    # Intervals are for a verifier with the program: it derives the key that the program has.
+    names = ("border", "intervals", "multiplier", "operators", "program", "shapes")
+    program = {f"verifiable.program.{name}" for name in names}
     others = {
         name
         for name in OWN
