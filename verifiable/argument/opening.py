@@ -22,7 +22,7 @@ Soundness:
     *Far.* Assume that no choice of one codeword a row agrees with the matrix on n - t columns. By
     correlated agreement for Reed-Solomon codes up to the unique decoding radius (BCIKS20, eprint
     2020/654), carried over to tensor combinations (Diamond and Posen, eprint 2023/630; Diamond and
-    Gruen, eprint 2024/1399), the words' combination with w is then more than t away from *every*
+    Gruen, eprint 2024/1351), the words' combination with w is then more than t away from *every*
     codeword, but for a chance of (row variables) * n / F over the row coordinates. So whatever u is
     sent, at least t + 1 columns betray it.
 

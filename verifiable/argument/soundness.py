@@ -12,7 +12,7 @@ of the 256-bit hash are another matter and stand beside the sum as `HASH_BITS`.
 
 References:
     BCIKS20, eprint 2020/654: proximity gaps of Reed-Solomon codes (lines, unique decoding).
-    Diamond and Posen, eprint 2023/630; Diamond and Gruen, eprint 2024/1399: the same for
+    Diamond and Posen, eprint 2023/630; Diamond and Gruen, eprint 2024/1351: the same for
         combinations by a tensor of challenges.
     Haboeck, eprint 2022/1530; Papini and Haboeck, eprint 2023/1284: LogUp, and LogUp over GKR.
     Lund, Fortnow, Karloff, Nisan 1992: sumcheck.
@@ -377,7 +377,7 @@ def _opening_rows(openings: list[Opening]) -> list[LedgerRow]:
             count=sizes,
             error=sum((term.proximity_error for term in openings), Fraction(0)),
             round_error=max(term.proximity_round_error for term in openings),
-            reference="eprint 2020/654, 2023/630, 2024/1399",
+            reference="eprint 2020/654, 2023/630, 2024/1351",
         ),
     ]
 
