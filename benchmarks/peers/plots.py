@@ -66,9 +66,13 @@ def _slope_guide(axis: Any) -> None:
     sizes, values = axis.lines[0].get_xdata(), axis.lines[0].get_ydata()
     x, y = float(sizes[-1]), float(values[-1])
     start = float(min(sizes))
-    axis.plot([start, x], [y * start / x, y], color="#999999", linewidth=0.9, linestyle=":")
-    axis.annotate(
-        "linear", (start, y * start / x), fontsize=8, color="#777777", va="bottom", ha="left"
+    axis.plot(
+        [start, x],
+        [y * start / x, y],
+        color="#999999",
+        linewidth=0.9,
+        linestyle=":",
+        label="linear, for comparison",
     )
     low = min(min(line.get_ydata()) for line in axis.lines[:-1])
     axis.set_ylim(bottom=max(low / 2, y * start / x / 2))
