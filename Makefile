@@ -46,6 +46,8 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/ezkl_baseline.py
+	$(BIN)/python benchmarks/zk_peers.py
+	$(BIN)/python benchmarks/growth.py
 
 # The package as it is installed: `circuits` and `cli` are parts of `verifiable`.
 typed:
