@@ -15,7 +15,7 @@ help:
 	@echo "make test       the fast tests (PYTEST_ARGS passes through)"
 	@echo "make test-all   all tests"
 	@echo "make check      ruff, mypy --strict, import directions"
-	@echo "make bench      measure the ezkl backend; writes benchmarks/results"
+	@echo "make bench      measure the backends, half an hour on two cores; writes benchmarks/results"
 	@echo "make docs       write the generated pages again"
 
 # pip's venv module is a separate package on some systems; virtualenv needs only pip.
