@@ -86,7 +86,7 @@ def reduce_product(
     reduced = side.sumcheck(label, rounds=bits, degree=3, claim=value, start=start)
     finals = reduced.finals
     at_a, at_b = side.values(f"{label}.factors", 2, lambda: finals[1:] if finals else ())
-    if not side.proving:
+    if side.verifying:
         factor = public.evaluate(PointTables(reduced.point))
         # GK-9: the product of the three values is what the sumcheck left.
         side.require("GK-9", "reduction-false", reduced.claim == factor * at_a * at_b, label)

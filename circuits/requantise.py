@@ -226,7 +226,7 @@ class Requantised(ABC):
         reduced = side.sumcheck(label, rounds=bits, degree=2, claim=value, start=start)
         finals = reduced.finals
         acc = side.value(f"{label}.acc", lambda: finals[1] if finals else ONE)
-        if not side.proving:
+        if side.verifying:
             joint = Functional(factors=(public(),))
             factor = joint.evaluate(PointTables(reduced.point))
             # GK-9: the public factor is evaluated by the verifier.

@@ -147,11 +147,16 @@ def open(
     positions = tuple(sorted(set(drawn)))
     siblings_count = merkle.siblings_needed(codeword_log, positions)
 
-    parts: list[Words] = []
-    for index, oracle in enumerate(oracles):
-        columns = _opened_columns(side, index, oracle, stacks, positions, siblings_count)
-        parts.append(vectors.combine_rows(weights[index], np.ascontiguousarray(columns.T)))
-
+    opened = [
+        _opened_columns(side, index, oracle, stacks, positions, siblings_count)
+        for index, oracle in enumerate(oracles)
+    ]
+    if not side.verifying:
+        return
+    parts = [
+        vectors.combine_rows(w, np.ascontiguousarray(columns.T))
+        for w, columns in zip(weights, opened, strict=True)
+    ]
     codeword = _encode(combined)  # (n, 2)
     # GK-13: the combined row is the combination of the rows that were committed to.
     side.require(
@@ -180,6 +185,8 @@ def _opened_columns(
     siblings = side.digests(
         "opening-siblings", siblings_count, lambda: stacks()[index].siblings(positions)
     )
+    if not side.verifying:
+        return columns
     leaves = merkle.hash_columns(columns)
     found = merkle.root_from(oracle.layout.codeword_log, positions, leaves, siblings)
     # GK-12: the opened columns are those under the committed root.

@@ -47,6 +47,11 @@ class ProverSide(PublicSide):
         return True
 
     @property
+    def verifying(self) -> bool:
+        """Never: the whole proof is verified before it is handed out."""
+        return False
+
+    @property
     def kernels(self) -> Kernels:
         """The heavy operations."""
         return self._kernels

@@ -34,6 +34,11 @@ class PublicSide(Side):
         return False
 
     @property
+    def verifying(self) -> bool:
+        """Whether this side checks equations; the verifier's does."""
+        return False
+
+    @property
     def kernels(self) -> Kernels:
         """The prover's heavy operations; other sides have none."""
         raise RuntimeError(f"a {type(self).__name__} has no kernels")

@@ -50,6 +50,14 @@ class Side(Protocol):
         """Whether this side computes messages."""
 
     @property
+    def verifying(self) -> bool:
+        """Whether this side checks equations that cost something to evaluate.
+
+        Only the verifier's: a prover has its whole proof verified before it hands it out, and who
+        counts has no values.
+        """
+
+    @property
     def kernels(self) -> Kernels:
         """The prover's heavy operations.
 

@@ -26,6 +26,11 @@ class VerifierSide(PublicSide):
         super().__init__(transcript)
         self._reader = ProofReader(proof)
 
+    @property
+    def verifying(self) -> bool:
+        """Always: this side checks equations."""
+        return True
+
     def values(
         self, label: str, count: int, compute: Callable[[], tuple[Ext, ...]]
     ) -> tuple[Ext, ...]:

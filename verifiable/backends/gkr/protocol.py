@@ -193,7 +193,7 @@ def _outputs(plan: Plan, walk: Walk, public: Public) -> None:
 
 def _public_claims(side: Side, walk: Walk, public: Public) -> None:
     """Evaluate the claims on inputs and public constants."""
-    if side.proving:
+    if not side.verifying:
         return
     for claim in walk.public:
         values = (
