@@ -7,7 +7,6 @@ the same arguments from it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 from verifiable.argument.functional import bits_of
 from verifiable.argument.goldilocks import P
@@ -140,11 +139,6 @@ class Site:
     def lanes(self) -> int:
         """Lanes of the result, padding included."""
         return 1 << bits_of(self.shape)
-
-    @property
-    def elements(self) -> int:
-        """Elements of the result."""
-        return prod(self.shape)
 
     def refuse(self, what: str, hint: str, code: str = "range-bound") -> Unprovable:
         """The error for a node that cannot be proven."""

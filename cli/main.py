@@ -142,7 +142,7 @@ def _open_streams(arguments: Sequence[str]) -> None:
     A closed stderr is replaced for the same reason; its reader has chosen to read nothing.
     """
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     if sys.stdout is None:
         Console().defect("stdout-closed", "stdout is closed, so there is no place for a result")
         sys.exit(UNREADABLE if arguments[:1] == ["verify"] else FAILED)

@@ -183,9 +183,10 @@ def verify_job(
     files = sorted(path for path in folder.glob("*.json") if path.name != "lock.json")
     data = [path.read_bytes() for path in files]
     policy = Policy(backends={backend: None}, allow_insecure=frozenset({"local_setup"}))
-    key = get_backend(backend).decode_key(
-        lock.entry(commit_program(loaded).program_root).backends[backend]  # type: ignore[union-attr]
-    )
+    entry = lock.entry(commit_program(loaded).program_root)
+    if entry is None:
+        raise SystemExit("the lock is of another program")
+    key = get_backend(backend).decode_key(entry.backends[backend])
     cache = Path(cache_dir)
 
     def whole(index: int) -> object:

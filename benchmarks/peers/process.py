@@ -82,7 +82,7 @@ def run_process(
             raise Failed(f"{command[0]}: {cause}") from cause
         try:
             _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave the measured process behind
             process.kill()
             raise
         wall_s = time.perf_counter() - began

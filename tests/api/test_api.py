@@ -124,7 +124,7 @@ def test_run_chooses_rows(program: verifiable.Program) -> None:
 )
 def test_run_refuses_with_a_code(program: verifiable.Program, source: object, code: str) -> None:
     with pytest.raises(verifiable.VerifiableError) as caught:
-        verifiable.run(program, source)  # type: ignore[arg-type]
+        verifiable.run(program, source)
     assert caught.value.code == code
 
 
@@ -334,11 +334,11 @@ def test_wrong_arguments_are_typed(
     """And found before any key is made."""
     monkeypatch.setattr(EzklBackend, "setup", _must_not_run)
     with pytest.raises(verifiable.VerifiableError) as caught:
-        verifiable.prove(program, INPUT, **keywords)  # type: ignore[arg-type]
+        verifiable.prove(program, INPUT, **keywords)
     assert caught.value.code == code
     if "index" not in keywords:
         with pytest.raises(verifiable.VerifiableError) as caught:
-            verifiable.prove_many(program, INPUT, **keywords)  # type: ignore[arg-type]
+            verifiable.prove_many(program, INPUT, **keywords)
         assert caught.value.code == code
 
 
@@ -352,18 +352,18 @@ def test_things_of_another_type_are_refused_by_a_typed_error(
 ) -> None:
     proof = digits_mlp_proof.proof
     calls: list[Callable[[], object]] = [
-        lambda: verifiable.run(thing, INPUT),  # type: ignore[arg-type]
-        lambda: verifiable.evaluate(thing, program=program),  # type: ignore[arg-type]
-        lambda: judge(thing, verifiable.Policy()),  # type: ignore[arg-type]
-        lambda: verifiable.evaluate(proof, keys={"ezkl": thing}),  # type: ignore[dict-item]
-        lambda: verifiable.inspect(thing),  # type: ignore[arg-type]
-        lambda: verifiable.compile(thing, calibration=CALIBRATION),  # type: ignore[arg-type]
+        lambda: verifiable.run(thing, INPUT),
+        lambda: verifiable.evaluate(thing, program=program),
+        lambda: judge(thing, verifiable.Policy()),
+        lambda: verifiable.evaluate(proof, keys={"ezkl": thing}),
+        lambda: verifiable.inspect(thing),
+        lambda: verifiable.compile(thing, calibration=CALIBRATION),
     ]
     if thing is not None:
         calls += [
-            lambda: verifiable.evaluate(proof, policy=thing),  # type: ignore[arg-type]
-            lambda: verifiable.evaluate(proof, lock=thing),  # type: ignore[arg-type]
-            lambda: verifiable.evaluate(proof, now=thing),  # type: ignore[arg-type]
+            lambda: verifiable.evaluate(proof, policy=thing),
+            lambda: verifiable.evaluate(proof, lock=thing),
+            lambda: verifiable.evaluate(proof, now=thing),
         ]
     for call in calls:
         with pytest.raises(verifiable.VerifiableError):

@@ -120,11 +120,11 @@ def test_a_value_that_fits_a_false_claim_is_not_the_stack_s(stack: Stack) -> Non
     claims = [replace(stack.claims[0], value=stack.claims[0].value + ONE), *stack.claims[1:]]
 
     class Fitting(ProverSide):
-        def sumcheck(self, label, **parts):  # type: ignore[no-untyped-def]
+        def sumcheck(self, label, **parts):
             self.reduced = super().sumcheck(label, **parts)
             return self.reduced
 
-        def values(self, label, count, compute):  # type: ignore[no-untyped-def]
+        def values(self, label, count, compute):
             if label != "merge/stack":
                 return super().values(label, count, compute)
             fitting = self.reduced.claim * self.reduced.finals[1].inverse()

@@ -20,10 +20,7 @@ from verifiable.argument.goldilocks import ONE, ZERO, Ext, P
 from verifiable.argument.kernels import Kernels, RoundProver, load_kernels, warm
 from verifiable.argument.vectors import Words
 
-needs_numba = pytest.mark.skipif(
-    importlib.util.find_spec("numba") is None, reason="numba is not installed"
-)
-TIERS = ["reference", pytest.param("numba", marks=needs_numba)]
+TIERS = ["reference", "numba"]
 REFERENCE = load_kernels("reference")
 
 
@@ -298,11 +295,10 @@ def test_warm_runs_every_kernel(kernels: Kernels) -> None:
             called.add(name)
             return getattr(kernels, name)
 
-    warm(Spy())  # type: ignore[arg-type]
+    warm(Spy())
     assert called == {name for name in vars(Kernels) if not name.startswith("_")}
 
 
-@needs_numba
 def test_a_change_of_any_source_renames_the_cache() -> None:
     """numba looks at a kernel's own file only, and kernels inline functions of other files."""
     from verifiable.argument.numba_kernels import encoding, field, fractions, sumcheck, tables

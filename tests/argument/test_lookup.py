@@ -485,8 +485,8 @@ def test_gk_8_refuses_live_filler() -> None:
     """Leaves that no block owns are 0 / 1, even where the sum would stay zero."""
 
     class WithFiller(Case):
-        def fractions(self, *args: object) -> tuple[object, object]:  # type: ignore[override]
-            numerators, denominators = Case.fractions(self, *args)  # type: ignore[arg-type]
+        def fractions(self, *args: object) -> tuple[object, object]:
+            numerators, denominators = Case.fractions(self, *args)
             more = np.array([[5, 0]], np.uint64)
             return np.append(numerators, np.uint64(0)), np.concatenate([denominators, more])
 

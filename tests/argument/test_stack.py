@@ -85,4 +85,4 @@ def test_one_address_space_holds_several_stacks() -> None:
 def test_a_layout_cannot_be_changed() -> None:
     stack = layout([("a", 1)], 2)
     with pytest.raises(TypeError):
-        stack.blocks["a"] = Block(name="a", log_size=1, offset=2)  # type: ignore[index]
+        stack.blocks["a"] = Block(name="a", log_size=1, offset=2)

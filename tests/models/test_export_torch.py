@@ -18,7 +18,7 @@ from verifiable.export import export_torch
 def test_without_torch_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingDependency) as caught:
-        export_torch(object(), (), tmp_path / "model.onnx")  # type: ignore[arg-type]
+        export_torch(object(), (), tmp_path / "model.onnx")
     assert caught.value.code == "missing-dependency"
     assert "verifiable[torch]" in str(caught.value)
 
@@ -79,7 +79,7 @@ class TestWithTorch:
             np.testing.assert_allclose(found, module(rows).numpy(), rtol=1e-5, atol=1e-5)
 
     def test_several_inputs_and_outputs_keep_their_names(self, tmp_path: Path) -> None:
-        class SumAndDifference(self.torch.nn.Module):  # type: ignore[name-defined,misc]
+        class SumAndDifference(self.torch.nn.Module):
             def forward(self, left: Any, right: Any) -> Any:
                 return left + right, left - right
 
@@ -121,7 +121,7 @@ class TestWithTorch:
     def test_operation_without_onnx_operator(self, tmp_path: Path) -> None:
         torch = self.torch
 
-        class Unusual(torch.nn.Module):  # type: ignore[name-defined,misc]
+        class Unusual(torch.nn.Module):
             def forward(self, rows: Any) -> Any:
                 return torch.special.bessel_j0(rows)
 
@@ -132,7 +132,7 @@ class TestWithTorch:
     def test_random_module_is_refused(self, tmp_path: Path) -> None:
         torch = self.torch
 
-        class Noise(torch.nn.Module):  # type: ignore[name-defined,misc]
+        class Noise(torch.nn.Module):
             def forward(self, rows: Any) -> Any:
                 return rows + torch.rand(1, 4)
 
@@ -181,7 +181,7 @@ class TestWithTorch:
         assert path.read_bytes() == b"old"
 
     def test_output_that_is_no_tensor(self, tmp_path: Path) -> None:
-        class Named(self.torch.nn.Module):  # type: ignore[name-defined,misc]
+        class Named(self.torch.nn.Module):
             def forward(self, rows: Any) -> Any:
                 return {"rows": rows}
 

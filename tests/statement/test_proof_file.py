@@ -301,7 +301,7 @@ def test_limits_and_unreadable_files(tmp_path: Path) -> None:
             evaluate(absent, POLICY)
         assert missing.value.code == "unreadable-file"
     for given in (str(path), path, bytearray(data), memoryview(data)):
-        verdict = evaluate(given, TOY_POLICY, lock=dense_case().lock)  # type: ignore[arg-type]
+        verdict = evaluate(given, TOY_POLICY, lock=dense_case().lock)
         assert verdict.outcome == "proven"
 
 

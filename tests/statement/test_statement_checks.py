@@ -463,7 +463,7 @@ def test_st_14_every_declared_check_is_reported_once(
     refused(proof, "ST-14", code)
 
 
-@pytest.mark.parametrize("answer", [None, True, "proven", Judgement(checks=(None, None))])  # type: ignore[arg-type]
+@pytest.mark.parametrize("answer", [None, True, "proven", Judgement(checks=(None, None))])
 def test_st_14_an_answer_of_another_kind_proves_nothing(
     monkeypatch: pytest.MonkeyPatch, answer: object
 ) -> None:
@@ -590,7 +590,7 @@ def test_a_check_that_was_only_skipped_did_not_pass(monkeypatch: pytest.MonkeyPa
 
 def test_only_checks_that_are_all_ok_add_up_to_proven() -> None:
     ok, failed, skipped, open_ = TOY_1.ok(), TOY_1.failed(), TOY_1.skipped(), TOY_1.undecided()
-    odd = replace(ok, status="passed")  # type: ignore[arg-type]
+    odd = replace(ok, status="passed")
     sums = [
         ((), "not_proven"),
         ((ok,), "proven"),

@@ -150,7 +150,7 @@ def test_a_salt_hides_a_root_and_has_one_length() -> None:
 def test_statements_refuse_digests_of_another_length() -> None:
     root = TensorRoot(bytes(32))
     with pytest.raises(InvalidInput) as caught:
-        Statement(program_root=root, input_root=root, output_root=root, context=b"short")  # type: ignore[arg-type]
+        Statement(program_root=root, input_root=root, output_root=root, context=b"short")
     assert caught.value.code == "bad-digest"
 
 
@@ -275,7 +275,7 @@ def test_roots_are_taken_of_values_that_fit_only(values: object, code: str) -> N
     if isinstance(values, dict):
         given = {name: array(item) for name, item in values.items()}
     with pytest.raises(InvalidInput) as caught:
-        inputs_root(schema, given)  # type: ignore[arg-type]
+        inputs_root(schema, given)
     assert caught.value.code == code
 
 

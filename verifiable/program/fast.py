@@ -430,6 +430,7 @@ def product_kernel(program: Program, index: int) -> Kernel:
     if kernel is None:
         node = program.nodes[index]
         bare = ops.Requantisation(lo=-PRODUCT_BOUND, hi=PRODUCT_BOUND)
+        # The base class has no `requant`; the operators with a requantisation do.
         op = replace(node.op, requant=bare)  # type: ignore[call-arg]
         seen = _seen(program, plan(program).ranges, node)
         kernel = _kernel(op, seen) or partial(_by_reference, op, seen.constants)

@@ -180,7 +180,7 @@ def _dot(weight: IntArray, interval: Interval, *, may_drop: bool) -> tuple[Chann
 def _(op: ops.MatMul, intervals: list[Interval], constants: list[IntArray | None]) -> NodeRange:
     _, weight, bias, multiplier = constants
     assert weight is not None  # noqa: S101 - roles were checked
-    assert bias is not None  # noqa: S101
+    assert bias is not None  # noqa: S101 - roles were checked
     low, high = _dot(weight, intervals[0], may_drop=False)
     shift = bias.astype(object)
     return _requantised(op.requant, low + shift, high + shift, multiplier)
@@ -190,7 +190,7 @@ def _(op: ops.MatMul, intervals: list[Interval], constants: list[IntArray | None
 def _(op: ops.Conv, intervals: list[Interval], constants: list[IntArray | None]) -> NodeRange:
     _, weight, bias, multiplier = constants
     assert weight is not None  # noqa: S101 - roles were checked
-    assert bias is not None  # noqa: S101
+    assert bias is not None  # noqa: S101 - roles were checked
     lo, hi = intervals[0]
     centred = (lo - op.x_zero_point, hi - op.x_zero_point)
     rows = weight.reshape(weight.shape[0], -1)
@@ -203,7 +203,7 @@ def _(op: ops.Conv, intervals: list[Interval], constants: list[IntArray | None])
 def _(op: ops.Affine, intervals: list[Interval], constants: list[IntArray | None]) -> NodeRange:
     _, weight, bias, multiplier = constants
     assert weight is not None  # noqa: S101 - roles were checked
-    assert bias is not None  # noqa: S101
+    assert bias is not None  # noqa: S101 - roles were checked
     lo, hi = intervals[0]
     w, b = weight.astype(object), bias.astype(object)
     ends = (w * lo + b, w * hi + b)

@@ -135,6 +135,7 @@ class Policy:
             for name, item in found.items()
             if not (item.is_null and name in _NULLABLE)
         }
+        # Each reader gives its member's own type, which a mapping of all of them cannot say.
         return cls(**members)  # type: ignore[arg-type]
 
     @classmethod

@@ -130,7 +130,7 @@ def test_gk_10_refuses_swapped_blocks_of_the_stack() -> None:
     """Two columns that changed places in what is committed, but not in the claims."""
     case = case_of("wide weights", "committed")
     attempt = Attempt.of(case)
-    names = [c.name for c in requantised(case).remainder.columns]  # type: ignore[union-attr]
+    names = [c.name for c in requantised(case).remainder.columns]
     first, second = names[:2]
     honest_fill = prove_module.fill
 

@@ -72,7 +72,7 @@ def parts_of(name: str, mode: str) -> Parts:
     """The proof, and in the mode `committed` that of the ranges, with where each message lies."""
     case = case_of(name, mode)
     attempt = Attempt.of(case)
-    found = [(case, "proof", attempt.prove(), attempt.side.spans)]  # type: ignore[union-attr]
+    found = [(case, "proof", attempt.prove(), attempt.side.spans)]
     if case.weights is not None:
         ranges, side = proven_ranges(case)
         found.append((case, "ranges", ranges, side.spans))
