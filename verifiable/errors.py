@@ -7,7 +7,7 @@ matched on, the texts may change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from verifiable.statement.verdict import Verdict
 
 __all__ = [
+    "AccountError",
     "Cancelled",
+    "ChainError",
     "InvalidInput",
     "MalformedFile",
     "MalformedInput",
@@ -25,6 +27,7 @@ __all__ = [
     "Problem",
     "ProvingError",
     "ResourceLimit",
+    "Reverted",
     "SetupError",
     "Undecided",
     "UnsupportedModel",
@@ -147,6 +150,52 @@ class ProvingError(VerifiableError):
     """The prover failed, or made a proof that its own verification refused."""
 
     default_code = "proving-error"
+
+
+class ChainError(VerifiableError):
+    """A chain could not be reached, is not the expected one, or refused a transaction."""
+
+    default_code = "chain-error"
+
+
+class Reverted(ChainError):
+    """A contract refused a call or a transaction.
+
+    Attributes:
+        name: the contract's custom error, `Error` or `Panic`; empty if it gave no data, or data
+            that no known contract declares.
+        arguments: the error's arguments by name.
+        data: the revert data as it came.
+        transaction: the hash of the transaction that was included and failed, or None if it was
+            only simulated.
+    """
+
+    default_code = "reverted"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        name: str = "",
+        arguments: Mapping[str, object] | None = None,
+        data: bytes = b"",
+        transaction: bytes | None = None,
+        where: str = "",
+        why: str = "",
+        hint: str = "",
+        code: str | None = None,
+    ) -> None:
+        self.name = name
+        self.arguments = dict(arguments or {})
+        self.data = data
+        self.transaction = transaction
+        super().__init__(what, where=where, why=why, hint=hint, code=code)
+
+
+class AccountError(VerifiableError):
+    """A signing key could not be found, opened or used. Never shows the key."""
+
+    default_code = "account-error"
 
 
 class Cancelled(VerifiableError):

@@ -18,8 +18,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # A part may import the parts that its row names, and itself.
 LAYERS = {
-    "cli": {"api", "backends", "argument", "statement", "program", "base"},
+    "cli": {"api", "chain", "backends", "argument", "statement", "program", "base"},
     "api": {"backends", "statement", "program", "base"},
+    "chain": {"statement", "base"},
     "backends": {"circuits", "argument", "statement", "program", "base"},
     "circuits": {"argument", "program", "base"},
     "argument": {"base"},

@@ -1,0 +1,1 @@
+"""Compiled contracts, as `make contracts` writes them."""

@@ -1,0 +1,1 @@
+"""The embedded chain: validity, blocks, storage and JSON-RPC over an engine."""

@@ -1,0 +1,114 @@
+"""What a verifier was told of a chain: plain values, read beforehand by a chain's reader.
+
+The verifier itself has no network. A view says what one node answered at one block; which chain,
+contract and record count is the policy's to say (`RegistryPin`), and the checks RG-* compare the
+two. That the node told the truth is nothing that a view can show, and the verdict says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from verifiable.statement.hashing import ProgramRoot, keccak
+
+__all__ = [
+    "ADDRESS_BYTES",
+    "DEVELOPMENT_CHAIN_ID",
+    "BlockRef",
+    "ChainView",
+    "RecordView",
+    "RegistryPin",
+    "backend_selector",
+    "record_id_of",
+]
+
+ADDRESS_BYTES = 20
+
+DEVELOPMENT_CHAIN_ID = 31337
+"""Chains whose holder can write history: the embedded one, and those of development nodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockRef:
+    """One block: number, hash, Unix time in seconds."""
+
+    number: int
+    hash: bytes
+    time_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordView:
+    """A record of the model registry, as a node answered.
+
+    Attributes:
+        record_id: the id that was asked for.
+        registrant: address of who made the record and alone may add keys to it.
+        keys: by four-byte backend selector the digest of its key; those that were asked for and
+            are set.
+        frozen: no key can be added any more.
+        deprecated: the registrant advises against the record.
+    """
+
+    record_id: bytes
+    registrant: bytes
+    program_root: ProgramRoot
+    keys: Mapping[bytes, bytes]
+    frozen: bool
+    deprecated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainView:
+    """A chain at one block, as one node answered.
+
+    Attributes:
+        chain_id: the node's.
+        block: everything below was read at this block.
+        finalized: the block was read by the tag `finalized`; False: by `latest`.
+        registry: address of the model registry that was asked (20 bytes).
+        code_hash: keccak-256 of the code there; None if there is none.
+        record: None if the registry knows no record of the id that was asked for.
+        source: where the view was read, for people, without secrets.
+    """
+
+    chain_id: int
+    block: BlockRef
+    finalized: bool
+    registry: bytes
+    code_hash: bytes | None
+    record: RecordView | None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryPin:
+    """The record that a relying party trusts, and where it must stand.
+
+    Attributes:
+        chain_id: the chain; None: any, reported in the verdict.
+        address: of the registry, 20 bytes.
+        code_hash: keccak-256 of the registry's code: an address alone does not say which rules
+            its records were made under.
+        record_id: names the registrant too, see `record_id_of`.
+        require_frozen: refuse a record to which keys can still be added.
+        allow_deprecated: accept a record that its registrant advises against.
+    """
+
+    chain_id: int | None
+    address: bytes
+    code_hash: bytes
+    record_id: bytes
+    require_frozen: bool = False
+    allow_deprecated: bool = False
+
+
+def record_id_of(registrant: bytes, program_root: bytes) -> bytes:
+    """`recordId = keccak256(registrant(20) programRoot(32))`: nobody can take another's."""
+    return keccak(registrant + program_root)
+
+
+def backend_selector(backend: str) -> bytes:
+    """The four bytes by which the registry knows a backend: the head of its id's keccak-256."""
+    return keccak(backend.encode("utf-8"))[:4]
