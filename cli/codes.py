@@ -315,6 +315,11 @@ _CHECKS = {
     "wrong-visibility": "Proof and key treat the input in different ways (public, hashed).",
 }
 
+_CHAIN = {
+    "bad-address": "An address is `0x` and 40 hex digits. Where capitals and small letters are "
+    "mixed, they are a checksum, and a wrong one means that a digit was mistyped.",
+}
+
 _EXPORT = {
     "ambiguous-names": "Two tensors of the exported model would have one name.",
     "export-differs": "The exported file computes something else than the torch module.",
@@ -329,6 +334,6 @@ _EXPORT = {
 }
 
 CODES: Mapping[str, str] = MappingProxyType(
-    {**_GENERAL, **_FILES, **_MODELS, **_INPUTS, **_EZKL, **_GKR, **_CHECKS, **_EXPORT}
+    {**_GENERAL, **_FILES, **_MODELS, **_INPUTS, **_EZKL, **_GKR, **_CHECKS, **_CHAIN, **_EXPORT}
 )
 """By code one or two sentences: what it means, what to do."""
