@@ -100,8 +100,8 @@ class Schema:
     max_height: int
 
     @property
-    def digest(self) -> bytes:
-        """`schemaHash`: keccak-256 of `0c` and `abi.encode(Schema)`."""
+    def encoded(self) -> bytes:
+        """`abi.encode(Schema)`, as a contract decodes it."""
         body = encode_struct(
             (
                 abi_word(self.node_count),
@@ -111,7 +111,12 @@ class Schema:
                 encode_words(self.output_nodes),
             )
         )
-        return domain_hash(Domain.SCHEMA, encode_struct((body,)))
+        return encode_struct((body,))
+
+    @property
+    def digest(self) -> bytes:
+        """`schemaHash`: keccak-256 of `0c` and `abi.encode(Schema)`."""
+        return domain_hash(Domain.SCHEMA, self.encoded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
