@@ -41,7 +41,8 @@ _GENERAL = {
     "unknown-visibility": "Visibility is `public` or `hashed`.",
     "two-setups": "A file with a public setup and a setup made on this machine exclude each "
     "other: give one of --srs and --insecure-local-setup.",
-    "view-unsupported": "This release has no backend that reads a chain.",
+    "view-without-registry": "A view of a chain was given, but the policy pins no record that it "
+    "could show. Name chain, registry and record in the policy.",
     "naive-time": "The time of judging needs a time zone, so that it means one moment.",
 }
 

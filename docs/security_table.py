@@ -10,6 +10,7 @@ from pathlib import Path
 
 from verifiable.backends.registry import backend_ids, get_backend
 from verifiable.statement.checks import STATEMENT_CHECKS, markdown_table
+from verifiable.statement.registry import REGISTRY_CHECKS
 
 PAGE = Path(__file__).parent / "security.md"
 BEGIN = "<!-- checks: written by docs/security_table.py -->\n"
@@ -18,7 +19,10 @@ END = "<!-- end of checks -->\n"
 
 def tables() -> str:
     """All tables: the shared checks, then those of each backend."""
-    parts = ["### Statement, policy and key\n\n" + markdown_table(STATEMENT_CHECKS)]
+    parts = [
+        "### Statement, policy and key\n\n" + markdown_table(STATEMENT_CHECKS),
+        "### Record on chain\n\n" + markdown_table(REGISTRY_CHECKS),
+    ]
     for name in backend_ids():
         backend = get_backend(name)
         if type(backend).__module__.startswith("verifiable."):  # not third parties'

@@ -35,9 +35,16 @@ from verifiable.statement.examination import HeldInputs, examine_statement, hold
 from verifiable.statement.lock import Lock
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import PROOF_FORMAT, Proof
+from verifiable.statement.registry import (
+    examine_record,
+    examine_registered_key,
+    limits_of_view,
+    record_established,
+)
 from verifiable.statement.statement import ZERO_CONTEXT
 from verifiable.statement.strict_json import encode_hex
 from verifiable.statement.verdict import Check, FloatArray, Verdict, outcome_of
+from verifiable.statement.view import ChainView
 
 __all__ = ["evaluate", "examine", "verify"]
 
@@ -46,7 +53,7 @@ def evaluate(
     proof: Proof | bytes | str | os.PathLike[str],
     policy: Policy,
     *,
-    view: None = None,
+    view: ChainView | None = None,
     now: datetime | None = None,
     program: Program | None = None,
     lock: Lock | None = None,
@@ -56,13 +63,13 @@ def evaluate(
 ) -> Verdict:
     """Judge a proof: run all checks and say what they add up to.
 
-    At least one of `program`, `lock` and `policy.program_roots` must name the program, else the
-    verdict is undecided; all that are given must agree with the proof.
+    At least one of `program`, `lock`, `policy.program_roots` and `policy.registry` must name the
+    program, else the verdict is undecided; all that are given must agree with the proof.
 
     Args:
         proof: a proof, the bytes of a proof file, or its path.
         policy: what the relying party demands.
-        view: reserved for what a chain says; must be None.
+        view: what a chain said of the record that `policy.registry` pins, read beforehand.
         now: the time of judging, with a time zone. No check of today needs one.
         program: the program that the proof must be about.
         lock: the programs that are trusted, and their keys.
@@ -84,19 +91,25 @@ def evaluate(
     Soundness:
         Nothing is believed because the proof says so: roots are computed from the values, the
         program comes from the caller, the key from the caller or the lock, and an error inside
-        the backend counts against the proof.
+        the backend counts against the proof. A view is believed as far as the policy's pin goes.
     """
-    _check_arguments(view, now, keys)
+    _check_arguments(policy, view, now, keys)
     proof = _decoded(proof)
     held = hold_inputs(proof, inputs)
     backend, accepted = _find_backend(proof, policy, cache_dir)
     key, key_check = _find_key(proof, backend, lock, keys)
-    checks = _statement_checks(proof, policy, accepted, held, program, lock)
-    judgement = _judge(proof, policy, backend, key, held, program, [*checks, key_check])
+    record = examine_record(policy, view, proof.statement)
+    checks = _statement_checks(proof, policy, accepted, held, program, lock, record)
+    if record:
+        digest = None if key is None else key.digest
+        record = (*record, examine_registered_key(proof.backend, digest, view, record))
+    judgement = _judge(proof, policy, backend, key, held, program, [*checks, key_check, *record])
     version_check = _examine_verified_version(proof, policy, judgement)
-    checks += [judgement.checks[0], version_check, key_check, *judgement.checks[1:]]
+    checks += [judgement.checks[0], version_check, key_check, *record, *judgement.checks[1:]]
     origin = "" if keys is not None and proof.backend in keys else key_check.found or "no key"
-    return _conclude(proof, tuple(checks), judgement, held, policy, key_origin=origin)
+    if origin and record and record[-1].ok and view is not None and view.record is not None:
+        origin += f" and registered by {encode_hex(view.record.registrant)}"
+    return _conclude(proof, tuple(checks), judgement, held, policy, view, key_origin=origin)
 
 
 def examine(
@@ -106,9 +119,10 @@ def examine(
     program: Program | None = None,
     lock: Lock | None = None,
     inputs: Mapping[str, npt.ArrayLike] | None = None,
+    view: ChainView | None = None,
     cache_dir: Path | None = None,
 ) -> tuple[Check, ...]:
-    """Run the checks ST-1 to ST-13 alone, which need neither a key nor the evidence.
+    """Run the checks that need neither a key nor the evidence: ST-1 to ST-13, and the record's.
 
     For callers who would spend much on a key: where one of these fails, no key can help. The
     arguments and errors are those of `evaluate`.
@@ -116,14 +130,15 @@ def examine(
     proof = _decoded(proof)
     _, accepted = _find_backend(proof, policy, cache_dir)
     held = hold_inputs(proof, inputs)
-    return tuple(_statement_checks(proof, policy, accepted, held, program, lock))
+    record = examine_record(policy, view, proof.statement)
+    return (*_statement_checks(proof, policy, accepted, held, program, lock, record), *record)
 
 
 def verify(
     proof: Proof | bytes | str | os.PathLike[str],
     policy: Policy,
     *,
-    view: None = None,
+    view: ChainView | None = None,
     now: datetime | None = None,
     program: Program | None = None,
     lock: Lock | None = None,
@@ -171,19 +186,32 @@ def _statement_checks(
     held: HeldInputs,
     program: Program | None,
     lock: Lock | None,
+    record: tuple[Check, ...],
 ) -> list[Check]:
     committed = _committed(program, proof)
     return [
         table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT),
         accepted,
-        *examine_statement(proof, policy, held=held, program=committed, lock=lock),
+        *examine_statement(proof, policy, held=held, program=committed, lock=lock, record=record),
     ]
 
 
-def _check_arguments(view: None, now: datetime | None, keys: Mapping[str, Key] | None) -> None:
-    if view is not None:
+def _check_arguments(
+    policy: Policy,
+    view: ChainView | None,
+    now: datetime | None,
+    keys: Mapping[str, Key] | None,
+) -> None:
+    if view is not None and not isinstance(view, ChainView):
         raise InvalidInput(
-            "chain views are not supported by this release", where="view", code="view-unsupported"
+            f"{type(view).__name__} is no view of a chain", where="view", code="wrong-type"
+        )
+    if view is not None and policy.registry is None:
+        raise InvalidInput(
+            "a view of a chain shows nothing where the policy pins no record",
+            where="view",
+            hint="name chain, registry and record in the policy",
+            code="view-without-registry",
         )
     if now is not None and not isinstance(now, datetime):
         raise InvalidInput(
@@ -402,6 +430,7 @@ def _conclude(
     judgement: Judgement,
     held: HeldInputs,
     policy: Policy,
+    view: ChainView | None,
     *,
     key_origin: str,
 ) -> Verdict:
@@ -413,6 +442,8 @@ def _conclude(
         "that the input is authentic, or was quantised from the data that someone has in mind",
         "that the float model gives the same result: the proof is about the integer program",
     ]
+    if policy.registry is not None and view is not None:
+        not_established += limits_of_view(policy.registry, view)
     if key_origin:
         not_established.append(f"that the key belongs to the program: {key_origin} (KEY-1)")
     if not proof.saturated:
@@ -434,6 +465,7 @@ def _conclude(
         established = (
             f"the output is what program {encode_hex(statement.program_root)} computes on the "
             f"input, bit for bit (context: {use})",
+            *record_established(view),
             *judgement.establishes,
         )
     schema = proof.program.schema

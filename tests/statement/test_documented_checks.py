@@ -18,6 +18,7 @@ from verifiable.statement.checks import STATEMENT_CHECKS, CheckSpec
 from verifiable.statement.lock import Lock
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
+from verifiable.statement.registry import REGISTRY_CHECKS
 from verifiable.verification import evaluate
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,11 @@ DOCS = ROOT / "docs"
 def _declared() -> list[CheckSpec]:
     backends = [get_backend(name) for name in backend_ids()]
     own = [item for item in backends if type(item).__module__.startswith("verifiable.")]
-    return [*STATEMENT_CHECKS, *(spec for backend in own for spec in backend.checks)]
+    return [
+        *STATEMENT_CHECKS,
+        *REGISTRY_CHECKS,
+        *(spec for backend in own for spec in backend.checks),
+    ]
 
 
 CHECKS = _declared()
@@ -79,7 +84,7 @@ def test_no_comment_names_a_check_that_is_not_declared() -> None:
 
 def test_every_code_is_asserted_somewhere() -> None:
     tests = _text("tests")
-    for spec in STATEMENT_CHECKS:
+    for spec in (*STATEMENT_CHECKS, *REGISTRY_CHECKS):
         for code in spec.codes:
             assert f'"{code}"' in tests
 
@@ -117,11 +122,15 @@ def test_the_example_of_a_lock_is_one() -> None:
 
 
 def test_the_examples_of_policies_are_policies() -> None:
-    strict, demo = [Policy.decode(example) for example in _examples("policy.md")]
+    strict, demo, anchored = [Policy.decode(example) for example in _examples("policy.md")]
     assert strict == Policy()
     assert demo.allow_insecure == {"local_setup"}
+    assert anchored.registry is not None
+    assert anchored.registry.require_frozen
     page = (DOCS / "formats" / "policy.md").read_text()
     for member in json.loads(Policy().encode()):
+        assert f"\n| `{member}` | " in page
+    for member in json.loads(anchored.encode())["registry"]:
         assert f"\n| `{member}` | " in page
 
 

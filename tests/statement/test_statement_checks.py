@@ -627,7 +627,7 @@ def test_arguments_of_the_wrong_kind_are_refused() -> None:
     proof = dense_case().proof
     accepted(proof, now=datetime(2030, 1, 1, tzinfo=UTC))
     wrong: list[tuple[dict[str, Any], str]] = [
-        ({"view": object()}, "view-unsupported"),
+        ({"view": object()}, "wrong-type"),
         ({"now": datetime(2030, 1, 1)}, "naive-time"),
         ({"inputs": {"x": [[1.0, 2.0, 3.0, 4.0]]}}, "not-integers"),
         ({"inputs": {"x": [[True, False, True, False]]}}, "not-integers"),

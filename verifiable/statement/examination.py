@@ -114,6 +114,7 @@ def examine_statement(
     held: HeldInputs,
     program: ProgramCommitment | None,
     lock: Lock | None,
+    record: Sequence[Check] = (),
 ) -> tuple[Check, ...]:
     """Run the checks ST-3 to ST-13.
 
@@ -123,9 +124,10 @@ def examine_statement(
         held: the input values before the verifier.
         program: commitment to the program that the verifier holds, made by itself.
         lock: the programs that the verifier trusts.
+        record: the checks of the record that the policy pins, which pins the program too.
     """
     header = _examine_header(proof)
-    pinned = _examine_program(proof, policy, program, lock)
+    pinned = _examine_program(proof, policy, program, lock, record)
     # Hashing is the costly part, and a header that nobody vouches for sets its price.
     bad = next((check for check in (header, pinned) if not check.ok), None)
     fits, committed = _examine_inputs(proof, held, bad)
@@ -179,7 +181,11 @@ def _examine_header(proof: Proof) -> Check:
 
 
 def _examine_program(
-    proof: Proof, policy: Policy, program: ProgramCommitment | None, lock: Lock | None
+    proof: Proof,
+    policy: Policy,
+    program: ProgramCommitment | None,
+    lock: Lock | None,
+    record: Sequence[Check],
 ) -> Check:
     # ST-5: every source that the verifier brings must name this program, and one must.
     root = proof.statement.program_root
@@ -191,13 +197,18 @@ def _examine_program(
         sources.append((lock.entry(root) is not None, "a program of the lock"))
     if policy.program_roots is not None:
         sources.append((root in policy.program_roots, "a program of the policy"))
+    bad = next((check for check in record if not check.ok), None)
+    if record and bad is None:
+        sources.append((True, "the program of the pinned record"))  # RG-6 has compared them
+    elif bad is not None and not sources:
+        return table.ST_5.skipped(hint=f"{bad.id} did not pass, and nothing else names a program")
     found = encode_hex(root)
     if not sources:
         return table.ST_5.undecided(
             "program-not-pinned",
             expected="a program that the verifier names",
             found=found,
-            hint="give --program or --lock, or program_roots in the policy",
+            hint="give --program, --lock or --registry, or program_roots in the policy",
         )
     wrong = [name for holds, name in sources if not holds]
     if wrong:

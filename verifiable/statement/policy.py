@@ -19,6 +19,7 @@ from verifiable.statement.strict_json import (
     read_format,
 )
 from verifiable.statement.versions import parse_version
+from verifiable.statement.view import ADDRESS_BYTES, RegistryPin
 
 __all__ = [
     "DEFAULT_BACKENDS",
@@ -34,6 +35,7 @@ DEFAULT_BACKENDS: Mapping[str, str | None] = MappingProxyType({"ezkl": None, "gk
 """Backends that need no honest party: the prover may choose among these, never beyond them."""
 
 _LIMIT_BYTES = 1 << 20
+_MAX_CHAIN_ID = (1 << 63) - 1
 _OPTIONAL = (
     "backends",
     "program_roots",
@@ -44,6 +46,7 @@ _OPTIONAL = (
     "minimum_soundness_bits",
     "maximum_age_s",
     "assurance",
+    "registry",
 )
 
 
@@ -62,6 +65,7 @@ class Policy:
         minimum_soundness_bits: for the backends to enforce.
         maximum_age_s: of evidence that carries a time. No backend does yet: setting it refuses.
         assurance: kind of root of trust. No backend has a choice yet: setting it refuses.
+        registry: the record on chain that must name the program and the key; None: none.
     """
 
     backends: Mapping[str, str | None] = field(default_factory=lambda: DEFAULT_BACKENDS)
@@ -73,6 +77,7 @@ class Policy:
     minimum_soundness_bits: int = 100
     maximum_age_s: int | None = None
     assurance: str | None = None
+    registry: RegistryPin | None = None
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -97,6 +102,8 @@ class Policy:
         for digest in (*(self.program_roots or ()), self.context, self.statement_digest):
             if digest is not None and len(digest) != DIGEST_BYTES:
                 raise MalformedFile("a digest is not 32 bytes", where="policy", code="bad-digest")
+        if self.registry is not None:
+            _check_pin(self.registry)
 
     def encode(self) -> bytes:
         """The policy as the bytes of a file; deterministic, every member written out."""
@@ -116,6 +123,7 @@ class Policy:
                 "minimum_soundness_bits": self.minimum_soundness_bits,
                 "maximum_age_s": self.maximum_age_s,
                 "assurance": self.assurance,
+                "registry": None if self.registry is None else _pin_to_json(self.registry),
             }
         )
 
@@ -173,6 +181,7 @@ def _check_types(policy: Policy) -> None:
         "minimum_soundness_bits": type(policy.minimum_soundness_bits) is int,
         "maximum_age_s": policy.maximum_age_s is None or type(policy.maximum_age_s) is int,
         "assurance": isinstance(policy.assurance, str | None),
+        "registry": isinstance(policy.registry, RegistryPin | None),
     }
     wrong = next((name for name, fit in fits.items() if not fit), None)
     if wrong is not None:
@@ -185,6 +194,63 @@ def _check_types(policy: Policy) -> None:
 
 def _is_collection_of(value: object, kind: type) -> bool:
     return isinstance(value, Set | list | tuple) and all(isinstance(item, kind) for item in value)
+
+
+def _check_pin(pin: RegistryPin) -> None:
+    """Refuse a pin in memory that no file could hold.
+
+    Raises:
+        MalformedFile: naming the member.
+    """
+    sizes = {"address": ADDRESS_BYTES, "code_hash": DIGEST_BYTES, "record_id": DIGEST_BYTES}
+    for name, size in sizes.items():
+        value = getattr(pin, name)
+        if not isinstance(value, bytes) or len(value) != size:
+            raise MalformedFile(
+                f"not {size} bytes", where=f"policy.registry.{name}", code="bad-digest"
+            )
+    chain_id = pin.chain_id
+    if chain_id is not None and (type(chain_id) is not int or not 0 < chain_id <= _MAX_CHAIN_ID):
+        raise MalformedFile(
+            f"{chain_id!r} is not the id of a chain",
+            where="policy.registry.chain_id",
+            code="out-of-bounds",
+        )
+    for name in ("require_frozen", "allow_deprecated"):
+        if not isinstance(getattr(pin, name), bool):
+            raise MalformedFile(
+                "neither true nor false", where=f"policy.registry.{name}", code="wrong-type"
+            )
+
+
+def _pin_to_json(pin: RegistryPin) -> dict[str, object]:
+    return {
+        "chain_id": pin.chain_id,
+        "address": encode_hex(pin.address),
+        "code_hash": encode_hex(pin.code_hash),
+        "record_id": encode_hex(pin.record_id),
+        "require_frozen": pin.require_frozen,
+        "allow_deprecated": pin.allow_deprecated,
+    }
+
+
+def _read_pin(item: Field) -> RegistryPin:
+    found = item.object(
+        ("chain_id", "address", "code_hash", "record_id"), ("require_frozen", "allow_deprecated")
+    )
+    chain_id = found["chain_id"]
+    flags = {
+        name: found[name].boolean()
+        for name in ("require_frozen", "allow_deprecated")
+        if name in found
+    }
+    return RegistryPin(
+        chain_id=None if chain_id.is_null else chain_id.integer(1, _MAX_CHAIN_ID),
+        address=found["address"].address(),
+        code_hash=found["code_hash"].digest(),
+        record_id=found["record_id"].digest(),
+        **flags,
+    )
 
 
 def _read_backends(item: Field) -> Mapping[str, str | None]:
@@ -208,7 +274,7 @@ def _read_allowances(item: Field) -> frozenset[str]:
 
 
 _NULLABLE = frozenset(
-    ("program_roots", "context", "statement_digest", "maximum_age_s", "assurance")
+    ("program_roots", "context", "statement_digest", "maximum_age_s", "assurance", "registry")
 )
 _READERS: Mapping[str, Callable[[Field], object]] = {
     "backends": _read_backends,
@@ -220,4 +286,5 @@ _READERS: Mapping[str, Callable[[Field], object]] = {
     "minimum_soundness_bits": lambda item: item.integer(0, 256),
     "maximum_age_s": lambda item: item.integer(0, 1 << 40),
     "assurance": Field.text,
+    "registry": _read_pin,
 }

@@ -189,6 +189,13 @@ class Field:
             self.refuse("0x and 64 lower-case hex digits are expected", code="not-hex")
         return bytes.fromhex(text[2:])
 
+    def address(self) -> bytes:
+        """Read 20 bytes as lower-case hex with `0x`."""
+        text = self.text(limit_bytes=42)
+        if len(text) != 42 or _HEX.fullmatch(text) is None:
+            self.refuse("0x and 40 lower-case hex digits are expected", code="not-hex")
+        return bytes.fromhex(text[2:])
+
     def base64(self, *, limit_bytes: int) -> bytes:
         """Read canonical standard base64 of at most `limit_bytes` bytes."""
         if not isinstance(self.value, str):

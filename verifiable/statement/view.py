@@ -43,7 +43,6 @@ class RecordView:
     """A record of the model registry, as a node answered.
 
     Attributes:
-        record_id: the id that was asked for.
         registrant: address of who made the record and alone may add keys to it.
         keys: by four-byte backend selector the digest of its key; those that were asked for and
             are set.
@@ -51,12 +50,16 @@ class RecordView:
         deprecated: the registrant advises against the record.
     """
 
-    record_id: bytes
     registrant: bytes
     program_root: ProgramRoot
     keys: Mapping[bytes, bytes]
     frozen: bool
     deprecated: bool
+
+    @property
+    def record_id(self) -> bytes:
+        """The id that follows from registrant and program, whatever the node was asked for."""
+        return record_id_of(self.registrant, self.program_root)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
