@@ -41,6 +41,12 @@ _GENERAL = {
     "unknown-visibility": "Visibility is `public` or `hashed`.",
     "two-setups": "A file with a public setup and a setup made on this machine exclude each "
     "other: give one of --srs and --insecure-local-setup.",
+    "registry-needed": "A record or a chain is named, but no registry to read it from. Give "
+    "--registry URL/ADDRESS.",
+    "record-needed": "The registry is named, but not which of its records counts: anyone may "
+    "register any program. Give --record with the id that `verifiable register` printed.",
+    "two-records": "The policy pins a record, and another registry, record or chain is given. "
+    "Leave it out, or change the policy.",
     "view-without-registry": "A view of a chain was given, but the policy pins no record that it "
     "could show. Name chain, registry and record in the policy.",
     "naive-time": "The time of judging needs a time zone, so that it means one moment.",
@@ -317,6 +323,38 @@ _CHECKS = {
 }
 
 _CHAIN = {
+    "anvil-failed": "The anvil process did not start. The message ends with what it printed last.",
+    "anvil-version": "The file is not anvil, or a release older than the ones whose rules were "
+    "compared with the embedded chain's. Install the current one.",
+    "bad-proxy": "The proxy that HTTP_PROXY or HTTPS_PROXY sets cannot be used or does not reach "
+    "the node. Correct it, or name the node's host in NO_PROXY.",
+    "bad-timeout": "A timeout is a positive number of seconds, at most a day.",
+    "malformed-chain-url": "A chain is `local:`, `local:FILE`, `anvil:`, a URL beginning with "
+    "http, https, ws or wss, or the path of a node's IPC socket. The text that was given is not "
+    "repeated, since it may hold a key.",
+    "malformed-registry-url": "A registry is a chain's URL, a slash and the contract's address: "
+    "`0x` and 40 hex digits.",
+    "no-anvil": "The development node anvil is not installed where it was looked for. Install "
+    "Foundry or the npm package @foundry-rs/anvil, name the file by --anvil or ANVIL, or use "
+    "`local:`.",
+    "node-answer-too-large": "The node sent more than any honest answer holds, so reading was "
+    "stopped.",
+    "node-denies-access": "The node answers only those whom it knows. Check the key in its URL, "
+    "and that the key is allowed to use this network.",
+    "node-http-error": "The server in front of the node failed. Try again later, or use another "
+    "node.",
+    "node-rate-limit": "The node answers no more requests for now, also after waiting. Try later, "
+    "or use a node with a higher limit.",
+    "node-refuses": "The node answered the very first question, which chain it is on, with an "
+    "error. Check the key in its URL.",
+    "node-timeout": "The node did not answer in time. Allow more time, or use another node.",
+    "node-tls": "There is no trusted encrypted connection to the node: its certificate does not "
+    "fit, or the port does not speak TLS.",
+    "not-a-socket": "The path of the chain is not the IPC socket of a running node.",
+    "not-json-rpc": "Something answers at this URL, but it is no JSON-RPC node. Many providers "
+    "have the node at a path of its own.",
+    "unreachable-node": "No connection to the node, or it broke off. Check the URL, the network, "
+    "and that the node runs.",
     "bad-address": "An address is `0x` and 40 hex digits. Where capitals and small letters are "
     "mixed, they are a checksum, and a wrong one means that a digit was mistyped.",
 }
