@@ -11,7 +11,15 @@ import click
 
 from .console import Console, seconds_text
 from .exits import FAILED, OK, UNREADABLE
-from .options import FILE, cache_option, interruptible, reporting, srs_option, time_limit_option
+from .options import (
+    FILE,
+    cache_option,
+    hex_digest,
+    interruptible,
+    reporting,
+    srs_option,
+    time_limit_option,
+)
 from .prove import shown
 
 if TYPE_CHECKING:
@@ -21,9 +29,9 @@ __all__ = ["command"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _EXITS = {"proven": OK, "not_proven": FAILED, "undecided": UNREADABLE}
-_ALWAYS_FOUND = ("KEY-1", "EZ-6", "GK-4")
-"""Passed or not, what one relies on is worth a look: who derived the key, who made the setup, how
-many bits of soundness there are."""
+_ALWAYS_FOUND = ("KEY-1", "RG-4", "RG-5", "EZ-6", "GK-4")
+"""Passed or not, what one relies on is worth a look: who derived the key, which block was read, who
+made the record and the setup, how many bits of soundness there are."""
 
 _ROOT = re.compile(r"(?<![0-9a-f])(0x)?([0-9a-f]{8})[0-9a-f]{52}([0-9a-f]{4})(?![0-9a-f])")
 _MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "not run", "undecided": "undecided"}
@@ -58,6 +66,20 @@ _AT_HELP = "The time of judging, in UTC. No check of today's backends depends on
     is_flag=True,
     help="Accept a setup whose maker can forge proofs (tests and demos).",
 )
+@click.option(
+    "--registry",
+    metavar="URL/ADDRESS",
+    help="A node and the model registry there, whose --record must name program and key.",
+)
+@click.option("--record", callback=hex_digest, metavar="ID", help="The record that you trust.")
+@click.option(
+    "-c", "--chain", "chain_id", type=click.IntRange(min=1), help="Id of the chain it stands on."
+)
+@click.option(
+    "--allow-local-chain",
+    is_flag=True,
+    help="Accept a development chain, whose holder can rewrite it (tests and demos).",
+)
 @srs_option
 @cache_option
 @time_limit_option
@@ -71,6 +93,10 @@ def command(
     input_path: Path | None,
     index: int | None,
     allow_insecure_setup: bool,
+    registry: str | None,
+    record: bytes | None,
+    chain_id: int | None,
+    allow_local_chain: bool,
     srs: Path | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
@@ -95,6 +121,10 @@ def command(
             inputs=input_path,
             index=index,
             allow_insecure_setup=allow_insecure_setup,
+            registry=registry,
+            record=record,
+            chain_id=chain_id,
+            allow_local_chain=allow_local_chain,
             now=now,
             srs=srs,
             cache_dir=cache_dir,
@@ -104,7 +134,8 @@ def command(
             phases_s=phases_s,
         )
     verify_s = phases_s["verify"]
-    document = {**verdict_document(verdict, verify_s), "derive_key_s": phases_s["derive_key"]}
+    before_s = {f"{name}_s": phases_s[name] for name in ("read_chain", "derive_key")}
+    document = {**verdict_document(verdict, verify_s), **before_s}
     console.result(document, lambda out: show_verdict(out, verdict, verify_s))
     click.get_current_context().exit(_EXITS[verdict.outcome])
 

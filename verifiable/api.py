@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from verifiable.anchoring import anchored
 from verifiable.backends.base import Key
 from verifiable.backends.registry import DEFAULT_BACKEND, backend_ids, get_backend
 from verifiable.errors import (
@@ -64,6 +65,7 @@ from verifiable.statement.names import without_controls
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.verdict import Verdict
+from verifiable.statement.view import ChainView
 from verifiable.survey import (
     Forecast,
     ModelReport,
@@ -345,6 +347,11 @@ def evaluate(
     inputs: InputSource | None = None,
     index: int | None = None,
     allow_insecure_setup: bool = False,
+    registry: str | None = None,
+    record: bytes | str | None = None,
+    chain_id: int | None = None,
+    allow_local_chain: bool = False,
+    view: ChainView | None = None,
     now: datetime | None = None,
     derive_keys: bool = True,
     keys: Mapping[str, Key] | None = None,
@@ -358,16 +365,36 @@ def evaluate(
     """Judge a proof and return the verdict, whatever it is; see `verify` for the arguments.
 
     Args:
-        phases_s: if given, gets the seconds that `derive_key` and `verify` took.
+        phases_s: if given, gets the seconds that `read_chain`, `derive_key` and `verify` took.
 
     Raises:
         MalformedProof, MalformedFile, MalformedModel, MalformedInput: a file cannot be read.
-        InvalidInput: the verifier's own raw inputs cannot be quantised.
+        InvalidInput: the verifier's own raw inputs cannot be quantised, or the arguments that
+            name a record contradict each other.
+        ChainError: the chain could not be read.
         MissingDependency, ResourceLimit, Cancelled.
     """
     began_s = time.perf_counter()
     decoded = proof_of(proof)
-    demanded = policy_of(policy, allow_insecure_setup=allow_insecure_setup)
+    demanded = policy_of(
+        policy, allow_insecure_setup=allow_insecure_setup, allow_local_chain=allow_local_chain
+    )
+    if view is None:
+        demanded, view = anchored(
+            demanded,
+            registry=registry,
+            record=record,
+            chain_id=chain_id,
+            backends=(decoded.backend,),
+        )
+    elif (registry, record, chain_id) != (None, None, None):
+        raise InvalidInput(
+            "a view was read beforehand, so there is no chain to name",
+            where="view",
+            hint="give the view, with a policy that pins its record, or the registry's name",
+            code="two-records",
+        )
+    read_chain_s = time.perf_counter() - began_s
     pinned = lock_of(lock)
     loaded = None if program is None else program_of(program)
     folder = None if cache_dir is None else Path(cache_dir)
@@ -381,7 +408,13 @@ def evaluate(
     derive_key_s = 0.0
     if loaded is not None and _needs_key(decoded, demanded, pinned, known):
         early = examine(
-            decoded, demanded, program=loaded, lock=pinned, inputs=held, cache_dir=folder
+            decoded,
+            demanded,
+            program=loaded,
+            lock=pinned,
+            inputs=held,
+            view=view,
+            cache_dir=folder,
         )
         bad = next((check for check in early if check.status == "failed"), None)
         if bad is not None:
@@ -410,6 +443,7 @@ def evaluate(
     verdict = judge(
         decoded,
         demanded,
+        view=view,
         now=now,
         program=loaded,
         lock=pinned,
@@ -421,7 +455,11 @@ def evaluate(
         cancel.check("verify")
     if phases_s is not None:
         total_s = time.perf_counter() - began_s
-        phases_s.update(derive_key=derive_key_s, verify=total_s - derive_key_s)
+        phases_s.update(
+            read_chain=read_chain_s,
+            derive_key=derive_key_s,
+            verify=total_s - derive_key_s - read_chain_s,
+        )
     return _with_key_reason(verdict, *reason) if reason[0] else verdict
 
 
@@ -434,6 +472,11 @@ def verify(
     inputs: InputSource | None = None,
     index: int | None = None,
     allow_insecure_setup: bool = False,
+    registry: str | None = None,
+    record: bytes | str | None = None,
+    chain_id: int | None = None,
+    allow_local_chain: bool = False,
+    view: ChainView | None = None,
     now: datetime | None = None,
     derive_keys: bool = True,
     keys: Mapping[str, Key] | None = None,
@@ -454,6 +497,14 @@ def verify(
         inputs: the raw input, where the proof does not show it, or to compare.
         index: the row, where `inputs` holds several.
         allow_insecure_setup: accept a setup whose maker can forge proofs.
+        registry: `URL/ADDRESS` of a node and a model registry (or the URL alone, for the
+            registry's canonical address): the chain is read, and the record there must name the
+            program and the key.
+        record: the id of the record that counts, where the policy names none.
+        chain_id: the chain that it must stand on.
+        allow_local_chain: accept a development chain, whose holder can rewrite it.
+        view: what was read of the chain before, in place of `registry`; the policy pins the
+            record then, and nothing is read here.
         now: the time of judging, with a time zone; the verifier has no clock of its own.
         derive_keys: whether a key may be derived; False never starts costly work.
         keys: by backend id, keys that the caller derived from the program before.
@@ -476,6 +527,11 @@ def verify(
         inputs=inputs,
         index=index,
         allow_insecure_setup=allow_insecure_setup,
+        registry=registry,
+        record=record,
+        chain_id=chain_id,
+        allow_local_chain=allow_local_chain,
+        view=view,
         now=now,
         derive_keys=derive_keys,
         keys=keys,

@@ -161,8 +161,13 @@ def lock_of(source: LockSource) -> Lock | None:
     return Lock.load(source)
 
 
-def policy_of(source: PolicySource, *, allow_insecure_setup: bool = False) -> Policy:
-    """The policy, strict by default; the flag adds `local_setup` to its allowances.
+def policy_of(
+    source: PolicySource,
+    *,
+    allow_insecure_setup: bool = False,
+    allow_local_chain: bool = False,
+) -> Policy:
+    """The policy, strict by default; the flags add `local_setup`, `local_chain` to it.
 
     Raises:
         MalformedFile: the file is not a policy.
@@ -175,9 +180,9 @@ def policy_of(source: PolicySource, *, allow_insecure_setup: bool = False) -> Po
         policy = Policy.load(source)
     else:
         _refuse_type(source, "a policy")
-    if allow_insecure_setup:
-        policy = replace(policy, allow_insecure=policy.allow_insecure | {"local_setup"})
-    return policy
+    flags = {"local_setup": allow_insecure_setup, "local_chain": allow_local_chain}
+    added = frozenset(name for name, allowed in flags.items() if allowed)
+    return replace(policy, allow_insecure=policy.allow_insecure | added) if added else policy
 
 
 def arrays_of(source: InputSource, names: Sequence[str]) -> dict[str, Array]:

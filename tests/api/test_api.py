@@ -474,7 +474,7 @@ def test_a_key_that_cannot_be_derived_leaves_the_verdict_open(
     key = next(check for check in verdict.checks if check.id == "KEY-1")
     assert (key.status, key.code) == ("undecided", "no-key")
     assert error.what in key.found
-    assert set(phases_s) == {"derive_key", "verify"}
+    assert set(phases_s) == {"read_chain", "derive_key", "verify"}
 
 
 @needs_ezkl

@@ -15,11 +15,12 @@ import pytest
 import verifiable
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+INPUT = REPOSITORY / "models" / "digits_input.npz"
 
 # A part may import the parts that its row names, and itself.
 LAYERS = {
     "cli": {"api", "chain", "backends", "argument", "statement", "program", "base"},
-    "api": {"backends", "statement", "program", "base"},
+    "api": {"chain", "backends", "statement", "program", "base"},
     "chain": {"statement", "base"},
     "backends": {"circuits", "argument", "statement", "program", "base"},
     "circuits": {"argument", "program", "base"},
@@ -29,7 +30,7 @@ LAYERS = {
     "program": {"base"},
     "base": set(),
 }
-API_MODULES = {"api", "options", "proving", "sources", "survey", "verification"}
+API_MODULES = {"anchoring", "api", "options", "proving", "sources", "survey", "verification"}
 BASE_MODULES = {"cache", "errors", "files", "progress", "scratch"}
 # `verifiable.export` stands alone: it turns torch modules into ONNX and uses errors and files only
 ALONE = {"export": {"base"}}
@@ -125,9 +126,12 @@ def modules_after(statement: str) -> set[str]:
     return set(json.loads(run.stdout))
 
 
+HEAVY = {"numpy", "onnx", "onnxruntime", "rich", "ezkl", "torch"}
+CHAIN = {"web3", "eth_account", "eth_keys", "eth", "verifiable.chain"}
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    loaded = modules_after("import verifiable")
-    assert not loaded & {"numpy", "onnx", "onnxruntime", "click", "rich", "ezkl", "torch"}
+    assert not modules_after("import verifiable") & (HEAVY | CHAIN | {"click"})
 
 
 def test_the_help_page_loads_nothing_heavy() -> None:
@@ -138,7 +142,36 @@ def test_the_help_page_loads_nothing_heavy() -> None:
         "    main(['--help'], standalone_mode=False)"
     )
     assert "click" in loaded
-    assert not loaded & {"numpy", "onnx", "onnxruntime", "rich", "ezkl", "torch"}
+    assert not loaded & (HEAVY | CHAIN)
+
+
+@pytest.mark.parametrize("command", ["register", "registry", "verify"])
+def test_help_of_the_chains_commands_loads_no_chain(command: str) -> None:
+    loaded = modules_after(
+        "import io, contextlib\n"
+        "from verifiable.cli.main import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        f"    main(['{command}', '--help'], standalone_mode=False)"
+    )
+    assert f"verifiable.cli.{command}" in loaded
+    assert not loaded & (HEAVY | CHAIN)
+
+
+def test_proving_and_verifying_load_no_chain(digits_program: Path, tmp_path: Path) -> None:
+    """web3 alone takes a second, and a verifier without a chain has no business with a node."""
+    proof = tmp_path / "proof.json"
+    prove = ["prove", str(digits_program), "--input", str(INPUT), "-o", str(proof), "-q"]
+    verify = ["verify", str(proof), "--program", str(digits_program), "-q"]
+    for arguments in (prove, verify):
+        loaded = modules_after(
+            "import io, contextlib\n"
+            "from verifiable.cli.main import main\n"
+            "with contextlib.redirect_stdout(io.StringIO()):\n"
+            f"    assert not main({arguments!r}, standalone_mode=False)"
+        )
+        assert "verifiable.backends.gkr.verify" in loaded
+        assert not loaded & CHAIN
+    assert proof.exists()
 
 
 @pytest.mark.parametrize("name", verifiable.__all__)
