@@ -57,6 +57,9 @@ def anchored(
                 code="registry-needed",
             )
         return policy, None
+    from verifiable.chain.extra import require_extra
+
+    require_extra()
     from verifiable.chain.artifact import load_artifact
     from verifiable.chain.contracts.model_registry import CANONICAL_ADDRESS
     from verifiable.chain.endpoint import parse_registry_url

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verifiable.chain.addresses import parse_address
+from verifiable.chain.extra import require_extra
 from verifiable.chain.node_url import parse_node_url
 from verifiable.errors import ChainError, InvalidInput
 
@@ -49,6 +50,7 @@ def open_chain(
         The chain, which has answered once.
 
     Raises:
+        MissingDependency: the extra `chain` is not installed.
         ChainError: the text is no such URL, or there is no such chain. No error shows more of a
             node's URL than scheme, host and port.
     """
@@ -56,6 +58,7 @@ def open_chain(
     for seconds in (timeout_s, request_timeout_s):
         if not (math.isfinite(seconds) and 0 < seconds <= LONGEST_S):
             raise ChainError("a timeout is not a number of seconds", code="bad-timeout")
+    require_extra()
     from verifiable.chain.client import Chain
 
     with ExitStack() as opened:
