@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from verifiable.chain.engine import LogEntry
+from verifiable.errors import ChainError
 
 __all__ = [
     "MAX_TRANSACTION_GAS",
     "Deployment",
     "EventRecord",
     "LogRecord",
+    "PendingTransaction",
     "Plan",
     "Receipt",
     "TxOptions",
@@ -152,14 +154,45 @@ class Plan:
         """Wei that the sender must have: all gas at the highest price, and the value."""
         return self.gas * self.max_fee + self.value
 
+    def described(self, call: str, arguments: Mapping[str, Any]) -> Plan:
+        """The same plan with the decoded call."""
+        return replace(self, call=call, arguments=arguments)
 
-def replacement_of(plan: Plan, options: TxOptions = TxOptions()) -> TxOptions:
+
+class PendingTransaction(ChainError):
+    """A transaction was signed and handed over, and what became of it is not known.
+
+    Attributes:
+        transaction: its hash: it may be in a block later.
+        replacement: options that send another one in its place; None if it is not known to be
+            with the node.
+    """
+
+    default_code = "transaction-timeout"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        transaction: bytes,
+        replacement: TxOptions | None = None,
+        where: str = "",
+        why: str = "",
+        hint: str = "",
+        code: str | None = None,
+    ) -> None:
+        self.transaction = transaction
+        self.replacement = replacement
+        super().__init__(what, where=where, why=why, hint=hint, code=code)
+
+
+def replacement_of(plan: Plan, options: TxOptions | None = None) -> TxOptions:
     """Options that replace a pending transaction: its nonce, and both fees raised by an eighth.
 
     Nodes take a replacement only if both fees rise by a tenth (geth) or an eighth (others).
     """
     return replace(
-        options,
+        options or TxOptions(),
         nonce=plan.nonce,
         gas_price=_raised(plan.max_fee),
         priority_gas_price=None if plan.priority_fee is None else _raised(plan.priority_fee),
