@@ -323,6 +323,23 @@ _CHECKS = {
 }
 
 _CHAIN = {
+    "cannot-sign": "A field of the transaction has a value that no transaction can have.",
+    "development-key": "The account is one of the ten whose keys come with every development node: "
+    "anybody may take what it holds. It signs on chain id 31337 only.",
+    "malformed-keystore": "The file is not a V3 keystore, or asks for more memory or time than any "
+    "wallet does.",
+    "malformed-private-key": "A private key is 64 hex digits, `0x` before them or not.",
+    "no-account": "There is nothing to sign with. Name a keystore by --keystore or --account, or "
+    "with --unlocked the account by --from.",
+    "no-chain-id": "A transaction without a chain's id would count on every chain and is not "
+    "signed.",
+    "no-password": "The keystore's password is not there: the file cannot be read, or there is no "
+    "terminal to ask at. ETH_PASSWORD is the path of a file.",
+    "no-such-keystore": "The keystore does not exist or cannot be read, or the name is not one of "
+    "a file in ~/.foundry/keystores.",
+    "sender-mismatch": "The key that signs is not the one of the address in --from or ETH_FROM.",
+    "several-accounts": "More than one source of a signature is given: leave all but one out.",
+    "wrong-password": "The password does not open the keystore.",
     "anvil-failed": "The anvil process did not start. The message ends with what it printed last.",
     "anvil-version": "The file is not anvil, or a release older than the ones whose rules were "
     "compared with the embedded chain's. Install the current one.",
