@@ -323,6 +323,15 @@ _CHECKS = {
 }
 
 _CHAIN = {
+    "chain-file-busy": "Another process held the chain file for a minute. Wait for it, or end it.",
+    "chain-file-failed": "The chain file cannot be read or written: the disk is full or failed, "
+    "or the file is damaged.",
+    "chain-file-mismatch": "The chain file was made with another schema, chain id or rules; the "
+    "message names both. Open it with what made it, or name a new file.",
+    "not-a-chain-file": "The file is no chain of this program. Nothing in it was changed. Name a "
+    "new file, or one that `local:PATH` made.",
+    "unusable-chain-file": "The chain file cannot be opened: it is a folder, its folder does not "
+    "exist, or it may not be written to.",
     "cannot-sign": "A field of the transaction has a value that no transaction can have.",
     "development-key": "The account is one of the ten whose keys come with every development node: "
     "anybody may take what it holds. It signs on chain id 31337 only.",

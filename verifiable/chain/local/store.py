@@ -1,0 +1,514 @@
+"""One SQLite file holds a chain: state, blocks, transactions with their receipts, logs.
+
+One SQLite transaction a block holds all that the block changes, so a file shows the old head or
+the new one and nothing between. The journal is a write-ahead log with `synchronous=NORMAL`: what
+was committed is in the operating system's hands, so it survives the death of the process at any
+moment. After a loss of power the last blocks may be gone, and then they are gone whole.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verifiable.chain.engine import LogEntry, Token
+from verifiable.chain.local.blocks import Header
+from verifiable.errors import ChainError
+
+__all__ = [
+    "Block",
+    "Identity",
+    "Included",
+    "NodeStore",
+    "Snapshot",
+    "Store",
+    "StoredLog",
+    "TimeTravel",
+]
+
+SCHEMA = 1
+APPLICATION_ID = 0x76657269  # "veri": how SQLite files of this kind are told apart
+
+BUSY_S = 60.0
+"""Another process may hold the file for as long as its transaction executes."""
+
+_MAX_ID = (1 << 63) - 1
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE kv (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE block (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER NOT NULL UNIQUE,
+    hash BLOB NOT NULL UNIQUE,
+    state BLOB NOT NULL,
+    header BLOB NOT NULL
+);
+CREATE TABLE tx (
+    hash BLOB PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE,
+    raw BLOB NOT NULL,
+    sender BLOB NOT NULL,
+    ok INTEGER NOT NULL,
+    created BLOB
+) WITHOUT ROWID;
+CREATE TABLE log (
+    number INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    address BLOB NOT NULL,
+    topic0 BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB,
+    data BLOB NOT NULL,
+    PRIMARY KEY (number, place)
+) WITHOUT ROWID;
+CREATE INDEX log_by_event ON log (address, topic0, number);
+CREATE TABLE snapshot (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER NOT NULL,
+    state BLOB NOT NULL,
+    travel TEXT NOT NULL
+);
+"""
+
+_BLOCK = "SELECT sequence, number, hash, state, header FROM block "
+_TRANSACTION = "SELECT hash, number, raw, sender, ok, created FROM tx "
+_LOG = "SELECT number, place, address, topic0, topic1, topic2, topic3, data FROM log "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a file must agree on with who opens it."""
+
+    chain_id: int
+    rules: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A block in the file.
+
+    Attributes:
+        sequence: grows with every block ever made, also over blocks that were dropped.
+        state: of the accounts after the block, as the engine names it. Development methods that
+            set a balance change it; the header keeps the root that it was made with.
+    """
+
+    sequence: int
+    number: int
+    hash: bytes
+    state: Token
+    header: Header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Included:
+    """A transaction in its block, and what became of it; gas and fees are in bytes and header."""
+
+    hash: bytes
+    number: int
+    raw: bytes
+    sender: bytes
+    ok: bool
+    created: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLog:
+    """An event: its block's number, its place among the block's logs."""
+
+    number: int
+    place: int
+    entry: LogEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeTravel:
+    """How the chain's clock differs from the machine's.
+
+    Attributes:
+        offset_s: seconds that are added.
+        next_s: exact Unix time of the next block; None: whatever the clock says.
+    """
+
+    offset_s: int = 0
+    next_s: int | None = None
+
+    def as_text(self) -> str:
+        """JSON, as the file keeps it."""
+        return json.dumps([self.offset_s, self.next_s])
+
+    @classmethod
+    def from_text(cls, text: str) -> TimeTravel:
+        """Read what `as_text` wrote."""
+        offset_s, next_s = json.loads(text)
+        return cls(offset_s=offset_s, next_s=next_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A point to which the chain can go back."""
+
+    number: int
+    state: Token
+    travel: TimeTravel
+
+
+class NodeStore(MutableMapping[bytes, bytes]):
+    """Trie nodes and code, for the engine. Nothing is deleted, no value changes."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __getitem__(self, key: bytes) -> bytes:
+        row = self._database.execute("SELECT value FROM kv WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        value: bytes = row[0]
+        return value
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self._database.execute("INSERT OR IGNORE INTO kv VALUES (?, ?)", (key, value))
+
+    def __delitem__(self, key: bytes) -> None:
+        raise TypeError("a store of states only grows")
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (row[0] for row in self._database.execute("SELECT key FROM kv"))
+
+    def __len__(self) -> int:
+        count: int = self._database.execute("SELECT count(*) FROM kv").fetchone()[0]
+        return count
+
+
+class Store:
+    """The file of one chain, or a chain in memory. For one thread at a time.
+
+    Attributes:
+        nodes: what the engine keeps its states in.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._database = _connect(path)
+        self.nodes = NodeStore(self._database)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._database.close()
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[None]:
+        """See, and change, the file at one moment; on any exception it is as it was.
+
+        Raises:
+            ChainError: (code `chain-file-busy` or `chain-file-failed`) the file stayed locked, or
+                the disk is full or failed.
+        """
+        try:
+            self._database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as cause:
+            raise failure(self.path, cause) from cause
+
+    def identity(self) -> Identity | None:
+        """What the file says of itself; None for one that holds no chain yet.
+
+        Raises:
+            ChainError: it is a file of something else, or of another schema.
+        """
+        tables = self._one("SELECT count(*) FROM sqlite_master")
+        if self._one("PRAGMA application_id") != APPLICATION_ID:
+            if tables:
+                raise _foreign(self.path, "it is a SQLite database of something else")
+            return None
+        meta = dict(self._database.execute("SELECT key, value FROM meta"))
+        if meta.get("schema") != str(SCHEMA):
+            raise mismatch(self.path, "schema", meta.get("schema", "none"), str(SCHEMA))
+        return Identity(chain_id=int(meta["chain_id"]), rules=meta["rules"])
+
+    def create(self, identity: Identity) -> None:
+        """Lay out an empty file."""
+        for statement in _TABLES.split(";"):
+            if statement.strip():
+                self._database.execute(statement)
+        self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._database.executemany(
+            "INSERT INTO meta VALUES (?, ?)",
+            [
+                ("schema", str(SCHEMA)),
+                ("chain_id", str(identity.chain_id)),
+                ("rules", identity.rules),
+                ("travel", TimeTravel().as_text()),
+            ],
+        )
+
+    def head(self) -> Block:
+        """The newest block."""
+        row = self._database.execute(_BLOCK + "ORDER BY number DESC LIMIT 1").fetchone()
+        if row is None:
+            raise failure(self.path, sqlite3.DatabaseError("the file has no block"))
+        return _block(row)
+
+    def block(self, *, number: int | None = None, hash: bytes | None = None) -> Block | None:
+        """A block by its number or its hash; None if there is none."""
+        statement = _BLOCK + ("WHERE number = ?" if hash is None else "WHERE hash = ?")
+        row = self._database.execute(statement, (number if hash is None else hash,)).fetchone()
+        return None if row is None else _block(row)
+
+    def blocks_after(self, sequence: int) -> list[Block]:
+        """Blocks made after one with this sequence number, that are still there."""
+        rows = self._database.execute(_BLOCK + "WHERE sequence > ? ORDER BY number", (sequence,))
+        return [_block(row) for row in rows]
+
+    def transaction_by_hash(self, hash: bytes) -> Included | None:
+        """A transaction by its hash; None if no block has it."""
+        row = self._database.execute(_TRANSACTION + "WHERE hash = ?", (hash,)).fetchone()
+        return None if row is None else _included(row)
+
+    def transaction_of_block(self, number: int) -> Included | None:
+        """The transaction of a block; None if it has none."""
+        row = self._database.execute(_TRANSACTION + "WHERE number = ?", (number,)).fetchone()
+        return None if row is None else _included(row)
+
+    def logs(
+        self,
+        first: int,
+        last: int,
+        *,
+        addresses: Sequence[bytes] = (),
+        topics: Sequence[Sequence[bytes]] = (),
+    ) -> list[StoredLog]:
+        """Logs of the blocks `first` to `last`, in order.
+
+        Args:
+            addresses: any of these; empty: any at all.
+            topics: for each place of at most four the values allowed; empty: anything, also no
+                topic.
+        """
+        where = ["number BETWEEN ? AND ?"]
+        values: list[object] = [first, last]
+        choices = [("address", addresses), *((f"topic{i}", t) for i, t in enumerate(topics))]
+        for column, allowed in choices:
+            if allowed:
+                where.append(f"{column} IN ({', '.join('?' * len(allowed))})")
+                values.extend(allowed)
+        rows = self._database.execute(
+            _LOG + f"WHERE {' AND '.join(where)} ORDER BY number, place", values
+        )
+        return [_log(row) for row in rows]
+
+    def add_block(
+        self,
+        header: Header,
+        state: Token,
+        *,
+        included: Included | None = None,
+        logs: Sequence[LogEntry] = (),
+        hash: bytes,
+    ) -> None:
+        """Put a block on top of the head."""
+        self._database.execute(
+            "INSERT INTO block (number, hash, state, header) VALUES (?, ?, ?, ?)",
+            (header.number, hash, state, header.encode()),
+        )
+        if included is not None:
+            self._database.execute(
+                "INSERT INTO tx VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    included.hash,
+                    included.number,
+                    included.raw,
+                    included.sender,
+                    int(included.ok),
+                    included.created,
+                ),
+            )
+        for place, log in enumerate(logs):
+            topics = [*log.topics, *(None,) * (4 - len(log.topics))]
+            self._database.execute(
+                "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (header.number, place, log.address, *topics, log.data),
+            )
+
+    def set_head_state(self, state: Token) -> None:
+        """Change the state after the newest block."""
+        self._database.execute(
+            "UPDATE block SET state = ? WHERE number = (SELECT max(number) FROM block)", (state,)
+        )
+
+    def drop_above(self, number: int) -> None:
+        """Drop all blocks above a number, with their transactions and logs."""
+        self._database.execute("DELETE FROM log WHERE number > ?", (number,))
+        self._database.execute("DELETE FROM tx WHERE number > ?", (number,))
+        self._database.execute("DELETE FROM block WHERE number > ?", (number,))
+
+    def travel(self) -> TimeTravel:
+        """How the chain's clock is set."""
+        return TimeTravel.from_text(self._one("SELECT value FROM meta WHERE key = 'travel'"))
+
+    def set_travel(self, travel: TimeTravel) -> None:
+        """Set the chain's clock."""
+        self._database.execute(
+            "UPDATE meta SET value = ? WHERE key = 'travel'", (travel.as_text(),)
+        )
+
+    def add_snapshot(self, snapshot: Snapshot) -> int:
+        """Keep a snapshot and number it."""
+        cursor = self._database.execute(
+            "INSERT INTO snapshot (number, state, travel) VALUES (?, ?, ?)",
+            (snapshot.number, snapshot.state, snapshot.travel.as_text()),
+        )
+        return cursor.lastrowid or 0
+
+    def take_snapshot(self, identifier: int) -> Snapshot | None:
+        """Take a snapshot out, and with it all later ones; None if there is none."""
+        if identifier > _MAX_ID:
+            return None
+        row = self._database.execute(
+            "SELECT number, state, travel FROM snapshot WHERE id = ?", (identifier,)
+        ).fetchone()
+        if row is None:
+            return None
+        self._database.execute("DELETE FROM snapshot WHERE id >= ?", (identifier,))
+        return Snapshot(number=row[0], state=Token(row[1]), travel=TimeTravel.from_text(row[2]))
+
+    def _one(self, statement: str) -> Any:
+        return self._database.execute(statement).fetchone()[0]
+
+
+def mismatch(path: Path | None, what: str, found: str, wanted: str) -> ChainError:
+    """The error for a file that was made with something else than what opens it."""
+    return ChainError(
+        f"the chain file has another {what}",
+        where=str(path or "memory"),
+        why=f"it was made with {what} {found}, and this is {wanted}",
+        hint="open it with what made it, or name a new file",
+        code="chain-file-mismatch",
+    )
+
+
+def failure(path: Path | None, cause: sqlite3.Error) -> ChainError:
+    """What went wrong in SQLite, in this package's terms."""
+    where = str(path or "memory")
+    name = getattr(cause, "sqlite_errorname", "")
+    if name.startswith("SQLITE_NOTADB"):
+        return _foreign(path, "it is no SQLite database")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return ChainError(
+            "the chain file stayed locked",
+            where=where,
+            why=f"another process has been writing to it for {BUSY_S:.0f} seconds",
+            hint="wait for it, or end it",
+            code="chain-file-busy",
+        )
+    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+        return ChainError(
+            "cannot open the chain file",
+            where=where,
+            why=str(cause),
+            hint="name a file in a folder that exists and is writable",
+            code="unusable-chain-file",
+        )
+    return ChainError(
+        "the chain file cannot be read or written",
+        where=where,
+        why=str(cause),
+        hint="check the disk's space; a damaged file has to be removed",
+        code="chain-file-failed",
+    )
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Open or make a file, and change nothing in one that is not ours."""
+    if path is not None and path.is_dir():
+        raise ChainError(
+            "cannot open the chain file",
+            where=str(path),
+            why="it is a folder",
+            hint="name a file in it",
+            code="unusable-chain-file",
+        )
+    try:
+        database = sqlite3.connect(
+            ":memory:" if path is None else path,
+            timeout=BUSY_S,
+            isolation_level=None,  # transactions begin and end where we say
+            check_same_thread=False,  # the chain's lock lets one thread in
+        )
+    except (sqlite3.Error, ValueError) as cause:  # ValueError: a null byte in the path
+        if isinstance(cause, ValueError):
+            cause = sqlite3.OperationalError(str(cause))
+            cause.sqlite_errorname = "SQLITE_CANTOPEN"
+        raise failure(path, cause) from cause
+    try:
+        application_id = database.execute("PRAGMA application_id").fetchone()[0]
+        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application_id != APPLICATION_ID and (application_id or tables):
+            raise _foreign(path, "it is a SQLite database of something else")
+        _journal(database)
+    except sqlite3.Error as cause:
+        database.close()
+        raise failure(path, cause) from cause
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _journal(database: sqlite3.Connection) -> None:
+    """Write ahead. SQLite does not wait for others when it changes the journal's kind: we do."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as cause:
+            if "locked" not in str(cause) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    database.execute("PRAGMA synchronous = NORMAL")
+
+
+def _foreign(path: Path | None, why: str) -> ChainError:
+    return ChainError(
+        "this is no chain file",
+        where=str(path or "memory"),
+        why=why,
+        hint="name a new file, or one that `local:PATH` made",
+        code="not-a-chain-file",
+    )
+
+
+def _block(row: Sequence[Any]) -> Block:
+    sequence, number, hash_, state, header = row
+    return Block(
+        sequence=sequence,
+        number=number,
+        hash=hash_,
+        state=Token(state),
+        header=Header.decode(header),
+    )
+
+
+def _included(row: Sequence[Any]) -> Included:
+    hash_, number, raw, sender, ok, created = row
+    return Included(hash=hash_, number=number, raw=raw, sender=sender, ok=bool(ok), created=created)
+
+
+def _log(row: Sequence[Any]) -> StoredLog:
+    number, place, address, *topics, data = row
+    entry = LogEntry(
+        address=address, topics=tuple(topic for topic in topics if topic is not None), data=data
+    )
+    return StoredLog(number=number, place=place, entry=entry)
