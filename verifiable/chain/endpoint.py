@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from verifiable.chain.addresses import parse_address
 from verifiable.chain.extra import require_extra
@@ -16,6 +16,7 @@ from verifiable.errors import ChainError, InvalidInput
 
 if TYPE_CHECKING:
     from verifiable.chain.client import Chain
+    from verifiable.chain.local.chain import LocalChain
 
 __all__ = ["open_chain", "parse_registry_url"]
 
@@ -64,11 +65,10 @@ def open_chain(
     with ExitStack() as opened:
         if place.kind == "local":
             from verifiable.chain.local.chain import LocalChain
-            from verifiable.chain.local.provider import LocalProvider
 
             local = opened.enter_context(LocalChain.open(place.path))
             chain = Chain(
-                LocalProvider(local), url=place.source, chain_id=chain_id, timeout_s=timeout_s
+                _Embedded(local), url=place.source, chain_id=chain_id, timeout_s=timeout_s
             )
         else:
             from verifiable.chain.json_rpc import JsonRpcProvider
@@ -84,6 +84,16 @@ def open_chain(
             provider.probe()
             chain = Chain(provider, url=place.source, chain_id=chain_id, timeout_s=timeout_s)
         yield chain
+
+
+class _Embedded:
+    """The embedded chain as the client asks it; web3, which `LocalProvider` is for, stays away."""
+
+    def __init__(self, chain: LocalChain) -> None:
+        self._chain = chain
+
+    def make_request(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        return self._chain.request(method, params)
 
 
 def parse_registry_url(text: str) -> tuple[str, bytes]:
