@@ -6,6 +6,7 @@ as bytes, and turns every failure into a `ChainError`: what is decoded comes fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from verifiable.errors import ChainError
 from verifiable.statement.hashing import keccak
 
 __all__ = [
+    "SELECTOR_BYTES",
     "AbiEntry",
     "Param",
     "constructor_of",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 SELECTOR_BYTES = 4
+_FIXED_BYTES = re.compile("bytes([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,8 +227,14 @@ def _element(param: Param) -> Param:
 
 
 def _ordered(param: Param, value: Any) -> Any:
-    """A value with its structs' members in order."""
-    if not param.components:
+    """A value with its structs' members in order; bytes of a fixed length must have it.
+
+    eth_abi would fill them up with zeros, and half a digest would be taken for a whole one.
+    """
+    size = _FIXED_BYTES.fullmatch(param.type)
+    if size and (not isinstance(value, bytes) or len(value) != int(size[1])):
+        raise ValueError(f"{param.name or 'a value'} must be {size[1]} bytes")
+    if not param.components and not param.type.endswith("]"):
         return value
     if param.type.endswith("]"):
         return [_ordered(_element(param), item) for item in value]

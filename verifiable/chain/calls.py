@@ -108,8 +108,8 @@ def execution_failure(
         return None
     reason = decode_revert(data or b"", errors)
     failure = reverted(reason, what=what, transaction=transaction, where=refusal.where)
-    if not reason.data:  # the node knows more than the data says: a halt, or why there is none
-        failure.why = f"{reason.text}; the node says: {refusal.text}"
+    if refusal.says(*_HALTS) and not data:
+        failure.why = f"the execution stopped: {refusal.text}"
     return failure
 
 

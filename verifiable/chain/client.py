@@ -44,7 +44,7 @@ from verifiable.chain.transaction import (
 )
 from verifiable.errors import ChainError
 from verifiable.progress import Progress, silent
-from verifiable.statement.view import BlockRef
+from verifiable.statement.view import DEVELOPMENT_CHAIN_ID, BlockRef
 
 __all__ = [
     "BlockTag",
@@ -102,6 +102,7 @@ class Chain:
                 hint="check --rpc-url and --chain",
                 code="wrong-chain",
             )
+        self._node.patient = self.chain_id != DEVELOPMENT_CHAIN_ID
 
     def __repr__(self) -> str:
         return f"Chain({self.chain_id} at {self.source!r})"

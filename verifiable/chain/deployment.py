@@ -41,9 +41,9 @@ def initcode(artifact: Artifact, arguments: Sequence[Any]) -> bytes:
 def create_address(sender: bytes, nonce: int) -> bytes:
     """Address of a contract that an account creates with its transaction of this nonce."""
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    item = (
-        number if len(number) == 1 and number[0] < 0x80 else bytes((0x80 + len(number),)) + number
-    )
+    item = number
+    if len(number) != 1 or number[0] >= 0x80:  # RLP: only a small byte stands for itself
+        item = bytes((0x80 + len(number),)) + number
     payload = bytes((0x80 + len(sender),)) + sender + item
     return keccak(bytes((0xC0 + len(payload),)) + payload)[12:]
 

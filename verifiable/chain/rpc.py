@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from verifiable.errors import ChainError, VerifiableError
+from verifiable.errors import ChainError
 
 __all__ = ["Node", "NodeRefusal", "NodeUnreachable", "Provider", "bad_answer", "shown"]
 
@@ -45,10 +45,18 @@ class NodeUnreachable(ChainError):
 
     Attributes:
         http_status: of the response, if the transport is HTTP and there was one.
+        tried: the provider has tried again by itself.
     """
 
     default_code = "chain-unreachable"
     http_status: int | None = None
+    tried: bool = False
+
+    @property
+    def passing(self) -> bool:
+        """Whether another try may help."""
+        status = self.http_status
+        return not self.tried and (status is None or status >= 500 or status in _RETRIED_HTTP)
 
 
 class NodeRefusal(ChainError):
@@ -81,6 +89,9 @@ class Node:
         provider: of web3.py, or anything with its `make_request`.
         source: names the node to people; without secrets.
         sleep: waits so many seconds.
+
+    Attributes:
+        patient: several nodes may answer at this address, of which some know a block late.
     """
 
     def __init__(
@@ -89,6 +100,7 @@ class Node:
         self._provider = provider
         self.source = source
         self.sleep = sleep
+        self.patient = True
 
     def __repr__(self) -> str:
         return f"Node({self.source!r})"
@@ -111,7 +123,8 @@ class Node:
         Raises:
             NodeUnreachable: no answer came.
             NodeRefusal: the node answered with an error.
-            ChainError: `bad-answer`: the answer is no JSON-RPC response.
+            ChainError: `bad-answer`: the answer is no JSON-RPC response; `no-such-block`, with
+                `lagging`.
         """
         if method in _ONCE or method.startswith(_DEVELOPMENT):
             tries = 1
@@ -119,15 +132,17 @@ class Node:
             try:
                 return self._ask_once(method, params)
             except NodeUnreachable as failure:
-                status = failure.http_status
-                if not left or not (status is None or status >= 500 or status in _RETRIED_HTTP):
+                if not left or not failure.passing:
                     raise
             except NodeRefusal as refusal:
                 # of eth_getLogs the same code says that a range holds too many logs
                 limited = refusal.says(*_RATE_LIMIT_TEXTS) or (
                     refusal.rpc_code in _RATE_LIMITED and method != "eth_getLogs"
                 )
-                if not left or not (limited or (lagging and refusal.says(*_LAGGING_TEXTS))):
+                late = lagging and refusal.says(*_LAGGING_TEXTS)
+                if late and not (left and self.patient):
+                    raise self._no_block(refusal) from None
+                if not left or not (limited or late):
                     raise
             self.sleep(_BACKOFF_S * 2 ** (tries - 1 - left))
         raise AssertionError("unreachable: the last try returns or raises")
@@ -137,8 +152,11 @@ class Node:
         response: Any = None
         try:
             response = self._provider.make_request(method, list(params))
-        except VerifiableError:
-            raise
+        except ChainError as cause:  # of a provider of ours: without secrets, tried often enough
+            failure = NodeUnreachable(
+                cause.what, where=cause.where, why=cause.why, hint=cause.hint, code=cause.code
+            )
+            failure.tried = True
         except Exception as cause:  # web3, requests, websockets, json, sockets: any of theirs
             failure = self._unreachable(method, cause)
         if failure is not None:
@@ -151,6 +169,15 @@ class Node:
         if "result" not in response:
             raise bad_answer(method, "has neither result nor error", where=self.source)
         return response["result"]
+
+    def _no_block(self, refusal: NodeRefusal) -> ChainError:
+        return ChainError(
+            "the node does not have the block that was asked for",
+            where=self.source,
+            why=refusal.text,
+            hint="check its number; for a past block, use a node that keeps old state",
+            code="no-such-block",
+        )
 
     def _unreachable(self, method: str, cause: Exception) -> NodeUnreachable:
         status = getattr(getattr(cause, "response", None), "status_code", None)

@@ -16,7 +16,7 @@ from verifiable.chain.calls import estimate_gas, message
 from verifiable.chain.fees import above_limit, gas_limit, suggest_fees
 from verifiable.chain.nonces import next_nonce
 from verifiable.chain.reverts import ErrorTable
-from verifiable.chain.rpc import Node, NodeRefusal, NodeUnreachable, bad_answer
+from verifiable.chain.rpc import Node, NodeRefusal, bad_answer
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import (
     MAX_TRANSACTION_GAS,
@@ -173,7 +173,7 @@ def _send_raw(node: Node, raw: bytes, plan: Plan) -> bytes:
             return expected
         raise _refused(refusal, plan) from None
     except ChainError as failure:
-        if isinstance(failure, NodeUnreachable) and _has(node, expected):
+        if _has(node, expected):
             return expected
         raise _unknown(failure, expected, node) from None
     if found != expected:
