@@ -152,7 +152,8 @@ contract ModelRegistry is IModelRegistry {
 
         Record storage record = _records[recordId];
         record.registrant = msg.sender;
-        record.registeredAt = uint48(block.number); // enough for 10^8 years
+        // forge-lint: disable-next-line(unsafe-typecast)
+        record.registeredAt = uint48(block.number); // enough for 10^8 years of blocks
         record.specVersion = program.specVersion;
         record.leafLog2 = program.leafLog2;
         record.programRoot = programRoot;
