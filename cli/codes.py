@@ -323,6 +323,11 @@ _CHECKS = {
 }
 
 _CHAIN = {
+    "engine-failure": "A defect of the embedded EVM, or of the file that it keeps its state in. The "
+    "chain is as it was before. Please report it.",
+    "invalid-message": "The embedded EVM was given a message that no valid transaction is. The "
+    "chain's own rules should have refused it before: please report it.",
+    "unknown-state": "The embedded EVM was asked for a state that its file does not hold.",
     "chain-file-busy": "Another process held the chain file for a minute. Wait for it, or end it.",
     "chain-file-failed": "The chain file cannot be read or written: the disk is full or failed, "
     "or the file is damaged.",

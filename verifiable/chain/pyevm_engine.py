@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 
-import rlp
-from eth.constants import BLANK_ROOT_HASH
+from eth._utils.address import generate_contract_address
+from eth.abc import ComputationAPI
+from eth.constants import BLANK_ROOT_HASH, CREATE_CONTRACT_ADDRESS
 from eth.db.atomic import AtomicDB
 from eth.db.backends.base import BaseDB
 from eth.exceptions import (
@@ -34,22 +35,24 @@ from eth.vm.execution_context import ExecutionContext
 from eth.vm.forks.cancun.transaction_context import CancunTransactionContext
 from eth.vm.forks.spurious_dragon._utils import collect_touched_accounts
 from eth.vm.message import Message
+from eth_typing import Address, BlockNumber, Hash32
 
-from verifiable.chain.engine import Account, BlockEnv, LogEntry, Result, Token, TxEnv
+from verifiable.chain.engine import Account, BlockEnv, Engine, LogEntry, Result, Token, TxEnv
 from verifiable.chain.gas import MAX_INITCODE_BYTES, floor_gas, intrinsic_gas, required_gas
-from verifiable.chain.osaka import OsakaComputation, OsakaState
+from verifiable.chain.osaka import CodeTooLong, OsakaState
 from verifiable.errors import ChainError
-from verifiable.statement.hashing import keccak
 
 __all__ = ["PyEvmEngine"]
 
 _REFUND_QUOTIENT = 5  # EIP-3529
+_RESERVED_BYTE = 0xEF  # EIP-3541
 _MAX_NONCE = (1 << 64) - 1
 _WORD = 1 << 256
 
 _HALTS: tuple[tuple[type[VMError], str], ...] = (
     (ContractCreationCollision, "creation collision"),
     (ReservedBytesInCode, "code starts with 0xEF"),
+    (CodeTooLong, "code too long"),
     (OutOfGas, "out of gas"),
     (InsufficientStack, "stack underflow"),
     (FullStack, "stack overflow"),
@@ -59,9 +62,10 @@ _HALTS: tuple[tuple[type[VMError], str], ...] = (
     (OutOfBoundsRead, "return data out of bounds"),
     (VMError, "precompile failed"),
 )
+"""What an exceptional stop is called, by its class; of two that fit, the first."""
 
 
-class _Nodes(BaseDB):  # type: ignore[misc]  # py-evm's classes carry no hints that mypy follows
+class _Nodes(BaseDB):
     """The store, and what was written since the last snapshot on top of it."""
 
     def __init__(self, store: MutableMapping[bytes, bytes]) -> None:
@@ -87,7 +91,7 @@ class _Nodes(BaseDB):  # type: ignore[misc]  # py-evm's classes carry no hints t
         self.pending.clear()
 
 
-class PyEvmEngine:
+class PyEvmEngine(Engine):
     """An `Engine` over py-evm, under the rules of Osaka.
 
     Args:
@@ -109,12 +113,12 @@ class PyEvmEngine:
         Raises:
             ChainError: address or amount is out of range.
         """
-        _check_address(address, "address")
+        owner = _address(address, "address")
         _check_range(wei, _WORD, "wei")
-        with self._changing() as state:
-            state.set_balance(address, wei)
-            if state.account_is_empty(address):
-                state.delete_account(address)
+        with self._changing(_NO_BLOCK) as state:
+            state.set_balance(owner, wei)
+            if state.account_is_empty(owner):
+                state.delete_account(owner)
 
     def place(self, address: bytes, code: bytes) -> None:
         """Set an account's runtime code; a nonce of 0 becomes 1, as that of a created contract.
@@ -122,31 +126,30 @@ class PyEvmEngine:
         Raises:
             ChainError: the address is none, or the code is empty or could never be deployed.
         """
-        _check_address(address, "address")
-        if not code or code[0] == 0xEF:
+        contract = _address(address, "address")
+        if not isinstance(code, bytes) or not code or code[0] == _RESERVED_BYTE:
             raise _invalid("this is not code that a contract can have", "code")
-        with self._changing() as state:
-            state.set_code(address, code)
-            state.set_nonce(address, max(state.get_nonce(address), 1))
+        with self._changing(_NO_BLOCK) as state:
+            state.set_code(contract, code)
+            state.set_nonce(contract, max(state.get_nonce(contract), 1))
 
     def account(self, address: bytes) -> Account:
         """Read an account; one that does not exist is all zero."""
-        _check_address(address, "address")
+        owner = _address(address, "address")
         with _guarded():
             state = self._reading()
             return Account(
-                balance=state.get_balance(address),
-                nonce=state.get_nonce(address),
-                code=state.get_code(address),
+                balance=state.get_balance(owner),
+                nonce=state.get_nonce(owner),
+                code=state.get_code(owner),
             )
 
     def storage(self, address: bytes, slot: int) -> int:
         """Read one word of a contract's storage."""
-        _check_address(address, "address")
+        contract = _address(address, "address")
         _check_range(slot, _WORD, "slot")
         with _guarded():
-            word: int = self._reading().get_storage(address, slot)
-            return word
+            return self._reading().get_storage(contract, slot)
 
     def call(self, block: BlockEnv, tx: TxEnv) -> Result:
         """Run a message and leave the state as it was. The sender needs no balance and no nonce.
@@ -158,11 +161,12 @@ class PyEvmEngine:
         _check_message(tx)
         with _guarded():
             state = self._open(block)
+            sender = Address(tx.sender)
             needed = tx.value + tx.gas_limit * tx.gas_price
-            if state.get_balance(tx.sender) < needed:
-                state.set_balance(tx.sender, needed)
+            if state.get_balance(sender) < needed:
+                state.set_balance(sender, needed)
             # the created address follows from the nonce that the account has
-            return _run(state, block, tx, nonce=min(state.get_nonce(tx.sender), _MAX_NONCE - 1))
+            return _run(state, block, tx, nonce=state.get_nonce(sender))
 
     def apply(self, block: BlockEnv, tx: TxEnv) -> Result:
         """Run a valid transaction: nonce, fee, refund and coinbase included.
@@ -173,9 +177,10 @@ class PyEvmEngine:
         """
         _check_message(tx)
         with self._changing(block) as state:
-            if state.get_nonce(tx.sender) != tx.nonce:
+            sender = Address(tx.sender)
+            if state.get_nonce(sender) != tx.nonce:
                 raise _invalid("the nonce is not the sender's next one", "nonce")
-            if state.get_balance(tx.sender) < tx.value + tx.gas_limit * tx.gas_price:
+            if state.get_balance(sender) < tx.value + tx.gas_limit * tx.gas_price:
                 raise _invalid("the sender cannot pay for the transaction", "value")
             return _run(state, block, tx, nonce=tx.nonce)
 
@@ -209,26 +214,26 @@ class PyEvmEngine:
 
     def _open(self, block: BlockEnv) -> OsakaState:
         context = ExecutionContext(
-            coinbase=block.coinbase,
+            coinbase=Address(block.coinbase),
             timestamp=block.time_s,
-            block_number=block.number,
+            block_number=BlockNumber(block.number),
             difficulty=0,
-            mix_hash=block.prev_randao,
+            mix_hash=Hash32(block.prev_randao),
             gas_limit=block.gas_limit,
             prev_hashes=(),
             chain_id=block.chain_id,
             base_fee_per_gas=block.base_fee,
             excess_blob_gas=0,
         )
-        state = self.state_class(AtomicDB(self._nodes), context, self._root)
+        state = self.state_class(AtomicDB(self._nodes), context, Hash32(self._root))
         state.block_hash = block.block_hash
         return state
 
     @contextmanager
-    def _changing(self, block: BlockEnv | None = None) -> Iterator[OsakaState]:
+    def _changing(self, block: BlockEnv) -> Iterator[OsakaState]:
         """Yield accounts whose changes become the state, unless something is raised."""
         with _guarded():
-            state = self._open(block or _NO_BLOCK)
+            state = self._open(block)
             yield state
             state.persist()
             self._go(state.state_root)
@@ -236,29 +241,29 @@ class PyEvmEngine:
 
 def _run(state: OsakaState, block: BlockEnv, tx: TxEnv, *, nonce: int) -> Result:
     """Run one message with all that a transaction does before and after its execution."""
-    state.delta_balance(tx.sender, -tx.gas_limit * tx.gas_price)
-    state.set_nonce(tx.sender, nonce + 1)
-    created = _create_address(tx.sender, nonce) if tx.to is None else None
-    target = created or tx.to
-    for address in (tx.sender, target):
-        state.mark_address_warm(address)
+    sender = Address(tx.sender)
+    created = generate_contract_address(sender, nonce) if tx.to is None else None
+    state.delta_balance(sender, -tx.gas_limit * tx.gas_price)
+    state.set_nonce(sender, nonce + 1)
+    state.mark_address_warm(sender)
+    state.mark_address_warm(created or Address(tx.to or b""))
     for address, slots in tx.access_list:
-        state.mark_address_warm(address)
+        state.mark_address_warm(Address(address))
         for slot in slots:
-            state.mark_storage_warm(address, slot)
+            state.mark_storage_warm(Address(address), slot)
 
     computation = _execute(state, tx, created)
 
     used = tx.gas_limit - computation.get_gas_remaining()
     used -= min(computation.get_gas_refund(), used // _REFUND_QUOTIENT)
     used = max(used, floor_gas(tx))
-    state.delta_balance(tx.sender, (tx.gas_limit - used) * tx.gas_price)
-    state.delta_balance(block.coinbase, used * tx.priority_fee)
-    for address in computation.get_accounts_for_deletion():
-        state.delete_account(address)
-    for address in collect_touched_accounts(computation):  # EIP-161
-        if state.account_exists(address) and state.account_is_empty(address):
-            state.delete_account(address)
+    state.delta_balance(sender, (tx.gas_limit - used) * tx.gas_price)
+    state.delta_balance(Address(block.coinbase), used * tx.priority_fee)
+    for destroyed in computation.get_accounts_for_deletion():
+        state.delete_account(destroyed)
+    for touched in collect_touched_accounts(computation):  # EIP-161
+        if state.account_exists(touched) and state.account_is_empty(touched):
+            state.delete_account(touched)
 
     ok = computation.is_success
     halt = "" if ok else _halt(computation.error)
@@ -279,30 +284,24 @@ def _run(state: OsakaState, block: BlockEnv, tx: TxEnv, *, nonce: int) -> Result
     )
 
 
-def _execute(state: OsakaState, tx: TxEnv, created: bytes | None) -> OsakaComputation:
+def _execute(state: OsakaState, tx: TxEnv, created: Address | None) -> ComputationAPI:
     """Run the message's code; `created` is the new contract's address, if it makes one."""
-    message = Message(
-        gas=tx.gas_limit - intrinsic_gas(tx),
-        to=tx.to or b"",
-        sender=tx.sender,
-        value=tx.value,
-        data=b"" if created else tx.data,
-        code=tx.data if created else state.get_code(tx.to),
-        create_address=created,
-    )
-    context = CancunTransactionContext(gas_price=tx.gas_price, origin=tx.sender)
     kind = state.computation_class
+    sender, gas = Address(tx.sender), tx.gas_limit - intrinsic_gas(tx)
+    context = CancunTransactionContext(gas_price=tx.gas_price, origin=sender)
     if created is None:
+        target = Address(tx.to or b"")
+        code = state.get_code(target)
+        message = Message(gas, target, sender, tx.value, tx.data, code)
         return kind.apply_message(state, message, context)
+    message = Message(
+        gas, CREATE_CONTRACT_ADDRESS, sender, tx.value, b"", tx.data, create_address=created
+    )
     if state.has_code_or_nonce(created):
         computation = kind(state, message, context)
         computation.error = ContractCreationCollision("the address is taken")
         return computation
     return kind.apply_create_message(state, message, context)
-
-
-def _create_address(sender: bytes, nonce: int) -> bytes:
-    return keccak(rlp.encode([sender, nonce]))[12:]
 
 
 def _halt(error: VMError) -> str:
@@ -331,9 +330,10 @@ def _invalid(what: str, where: str) -> ChainError:
     return ChainError(what, where=where, code="invalid-message")
 
 
-def _check_address(address: bytes, where: str) -> None:
+def _address(address: bytes, where: str) -> Address:
     if not isinstance(address, bytes) or len(address) != 20:
         raise _invalid("an address has 20 bytes", where)
+    return Address(address)
 
 
 def _check_range(value: int, bound: int, where: str) -> None:
@@ -343,11 +343,11 @@ def _check_range(value: int, bound: int, where: str) -> None:
 
 def _check_message(tx: TxEnv) -> None:
     """Refuse what no message can be, so that the interpreter never sees it."""
-    _check_address(tx.sender, "sender")
+    _address(tx.sender, "sender")
     if tx.to is not None:
-        _check_address(tx.to, "to")
+        _address(tx.to, "to")
     for address, slots in tx.access_list:
-        _check_address(address, "access_list")
+        _address(address, "access_list")
         for slot in slots:
             _check_range(slot, _WORD, "access_list")
     for where in ("value", "gas_price", "priority_fee"):
