@@ -323,8 +323,8 @@ _CHECKS = {
 }
 
 _CHAIN = {
-    "engine-failure": "A defect of the embedded EVM, or of the file that it keeps its state in. The "
-    "chain is as it was before. Please report it.",
+    "engine-failure": "A defect of the embedded EVM, or of the file that it keeps its state in. "
+    "The chain is as it was before. Please report it.",
     "invalid-message": "The embedded EVM was given a message that no valid transaction is. The "
     "chain's own rules should have refused it before: please report it.",
     "unknown-state": "The embedded EVM was asked for a state that its file does not hold.",
