@@ -323,6 +323,22 @@ _CHECKS = {
 }
 
 _CHAIN = {
+    "account-error": "A signing key could not be found, opened or used.",
+    "chain-error": "A chain could not be reached, is not the expected one, or refused something.",
+    "confirmation-needed": "Gas costs money on this chain, and there is no terminal to agree at. "
+    "Look at the cost with --dry-run, then give --yes.",
+    "key-not-in-lock": "The lock names the program, but holds no key of the backend. Write it with "
+    "this --backend, or leave --lock out.",
+    "no-chain-file": "The chain's file does not exist, so there is nothing to read. Name another by "
+    "--rpc-url, or make it by `verifiable register`.",
+    "no-registry": "No model registry stands at this address. Check chain and address; anybody may "
+    "deploy it at its canonical address: `verifiable registry deploy`.",
+    "program-not-in-lock": "The lock is of other programs. Write it from this one, or leave --lock "
+    "out.",
+    "record-frozen": "The record takes no key any more. Another one has to come from another "
+    "account, since an account has one record of a program.",
+    "unknown-record": "The registry has no record of this id. An id follows from registrant and "
+    "program: check both, and the chain.",
     "engine-failure": "A defect of the embedded EVM, or of the file that it keeps its state in. "
     "The chain is as it was before. Please report it.",
     "invalid-message": "The embedded EVM was given a message that no valid transaction is. The "
@@ -360,6 +376,8 @@ _CHAIN = {
     "bad-proxy": "The proxy that HTTP_PROXY or HTTPS_PROXY sets cannot be used or does not reach "
     "the node. Correct it, or name the node's host in NO_PROXY.",
     "bad-timeout": "A timeout is a positive number of seconds, at most a day.",
+    "chain-reorganised": "The block at which a record was read was taken away, three times in a row. "
+    "Try again, or use another node.",
     "malformed-chain-url": "A chain is `local:`, `local:FILE`, `anvil:`, a URL beginning with "
     "http, https, ws or wss, or the path of a node's IPC socket. The text that was given is not "
     "repeated, since it may hold a key.",

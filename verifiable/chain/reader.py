@@ -1,0 +1,133 @@
+"""Read what a verifier needs of a chain: one record of a model registry, at one block.
+
+Nothing that a node answers is believed for its shape, and nothing here decides: the checks RG-*
+compare the view with the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verifiable.chain.client import Chain
+from verifiable.chain.contract import Contract
+from verifiable.chain.contracts.model_registry import (
+    ARTIFACT,
+    ModelRegistry,
+    UnknownRecord,
+    error_of,
+)
+from verifiable.errors import ChainError, Reverted
+from verifiable.statement.hashing import ProgramRoot, keccak
+from verifiable.statement.view import (
+    DEVELOPMENT_CHAIN_ID,
+    BlockRef,
+    ChainView,
+    RecordView,
+    backend_selector,
+)
+
+__all__ = ["read_registry"]
+
+_ATTEMPTS = 3
+
+
+def read_registry(
+    chain: Chain, *, address: bytes, record_id: bytes, backends: Sequence[str]
+) -> ChainView:
+    """Read a record and the keys of some backends, all at one block.
+
+    The block is the last finalized one; on a development chain, which has no finality, the latest.
+    Every read names it by number, and its hash is asked for again at the end: if a reorganisation
+    took the block away in between, everything is read again.
+
+    Args:
+        chain: an open one.
+        address: of the registry, 20 bytes.
+        record_id: name of the record, 32 bytes.
+        backends: ids of the backends whose keys are wanted.
+
+    Returns:
+        A view, with `code_hash` None where there is no code, and `record` None where there is no
+        such record. Code that is not this release's registry is not asked for records: it could
+        answer anything.
+
+    Raises:
+        ChainError: the node failed; `no-finalized-block`; `chain-reorganised`: the block was
+            taken away again and again.
+    """
+    final = chain.chain_id != DEVELOPMENT_CHAIN_ID
+    for _ in range(_ATTEMPTS):
+        block = chain.block("finalized" if final else "latest")
+        try:
+            view = _read_at(chain, block, address, record_id, backends, final=final)
+        except ChainError:
+            if _stands(chain, block):
+                raise
+            continue  # the failure may be the reorganisation's
+        if _stands(chain, block):
+            return view
+    raise ChainError(
+        "the chain was reorganised while the record was read",
+        where=chain.source,
+        why=f"{_ATTEMPTS} blocks were taken away before all was read",
+        hint="try again, or use another node",
+        code="chain-reorganised",
+    )
+
+
+def _read_at(
+    chain: Chain,
+    block: BlockRef,
+    address: bytes,
+    record_id: bytes,
+    backends: Sequence[str],
+    *,
+    final: bool,
+) -> ChainView:
+    code = chain.code(address, block.number)
+    record = None
+    if ARTIFACT.matches(code):
+        registry = ModelRegistry(Contract(chain, ARTIFACT, address))
+        record = _read_record(registry, record_id, backends, block.number)
+    return ChainView(
+        chain_id=chain.chain_id,
+        block=block,
+        finalized=final,
+        registry=address,
+        code_hash=keccak(code) if code else None,
+        record=record,
+        source=chain.source,
+    )
+
+
+def _read_record(
+    registry: ModelRegistry, record_id: bytes, backends: Sequence[str], block: int
+) -> RecordView | None:
+    try:
+        record = registry.record_of(record_id, block=block)
+    except Reverted as refusal:
+        if isinstance(error_of(refusal), UnknownRecord):
+            return None
+        raise
+    keys = {}
+    for selector in map(backend_selector, backends):
+        digest = registry.key_of(record_id, selector, block=block)
+        if any(digest):
+            keys[selector] = digest
+    return RecordView(
+        registrant=record.registrant,
+        program_root=ProgramRoot(record.program_root),
+        keys=keys,
+        frozen=record.frozen,
+        deprecated=record.deprecated,
+    )
+
+
+def _stands(chain: Chain, block: BlockRef) -> bool:
+    """Whether the chain still has this block."""
+    try:
+        return chain.block(block.number) == block
+    except ChainError as cause:
+        if cause.code != "no-such-block":
+            raise
+        return False
