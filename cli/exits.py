@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from verifiable.errors import (
+    AccountError,
     Cancelled,
     MalformedFile,
     MissingDependency,
@@ -21,9 +22,14 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _USAGE_CODES = frozenset(
     (
         "calibration-needed",
+        "confirmation-needed",
         "index-needed",
+        "key-not-in-lock",
+        "malformed-chain-url",
+        "malformed-registry-url",
         "no-such-row",
         "output-is-input",
+        "program-not-in-lock",
         "record-needed",
         "registry-needed",
         "two-records",
@@ -46,7 +52,7 @@ def exit_code(error: VerifiableError, *, judging: bool = False) -> int:
     """
     if isinstance(error, Cancelled):
         return INTERRUPTED
-    if isinstance(error, MissingDependency) or error.code in _USAGE_CODES:
+    if isinstance(error, MissingDependency | AccountError) or error.code in _USAGE_CODES:
         return USAGE
     if judging or isinstance(error, MalformedFile | Undecided):
         return UNREADABLE

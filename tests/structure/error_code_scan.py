@@ -33,7 +33,8 @@ def _code_positions(tree: ast.Module) -> dict[str, int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             names = [item.arg for item in node.args.args if item.arg not in ("self", "cls")]
-            if "code" in names:
+            # an __init__ is called by its class's name, and codes of JSON-RPC are numbers
+            if "code" in names and node.name != "__init__":
                 positions[node.name] = names.index("code")
     return positions
 
