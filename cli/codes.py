@@ -376,7 +376,7 @@ _CHAIN = {
     "bad-proxy": "The proxy that HTTP_PROXY or HTTPS_PROXY sets cannot be used or does not reach "
     "the node. Correct it, or name the node's host in NO_PROXY.",
     "bad-timeout": "A timeout is a positive number of seconds, at most a day.",
-    "chain-reorganised": "The block at which a record was read was taken away, three times in a row. "
+    "chain-reorganised": "The block at which a record was read was taken away, three times over. "
     "Try again, or use another node.",
     "malformed-chain-url": "A chain is `local:`, `local:FILE`, `anvil:`, a URL beginning with "
     "http, https, ws or wss, or the path of a node's IPC socket. The text that was given is not "
