@@ -69,11 +69,13 @@ class ChainFlags:
         url: as it was given; it may hold secrets, so it is for opening the chain only.
         chain_id: the chain that the node must be of; None for any.
         timeout_s: seconds that a transaction may take to be included; None for the default.
+        anvil: the executable behind `anvil:`; None: where it is usually found.
     """
 
     url: str = field(repr=False)
     chain_id: int | None
     timeout_s: float | None
+    anvil: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +188,9 @@ _NODE = (
         type=click.FloatRange(min=0, min_open=True),
         envvar="ETH_TIMEOUT",
         show_envvar=True,
-        help="Seconds to wait for the node and for a transaction to be included.",
+        help="Seconds to wait for a transaction to be included.",
     ),
+    click.option("--anvil", type=FILE, help="The executable for `anvil:`, if not on PATH."),
 )
 _SIGNING = (
     click.option(

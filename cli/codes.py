@@ -329,8 +329,8 @@ _CHAIN = {
     "Look at the cost with --dry-run, then give --yes.",
     "key-not-in-lock": "The lock names the program, but holds no key of the backend. Write it with "
     "this --backend, or leave --lock out.",
-    "no-chain-file": "The chain's file does not exist, so there is nothing to read. Name another by "
-    "--rpc-url, or make it by `verifiable register`.",
+    "no-chain-file": "The chain's file does not exist, so there is nothing to read. Name another "
+    "by --rpc-url, or make it by `verifiable register`.",
     "no-registry": "No model registry stands at this address. Check chain and address; anybody may "
     "deploy it at its canonical address: `verifiable registry deploy`.",
     "program-not-in-lock": "The lock is of other programs. Write it from this one, or leave --lock "

@@ -109,12 +109,14 @@ class Console:
     Attributes:
         judging: the command judges a proof, so that whatever ends it otherwise than by a verdict
             leaves the proof undecided.
+        sending: the command has begun to send transactions, which no interrupt calls back.
     """
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
         self.judging = False
+        self.sending = False
 
     # -- the result ----------------------------------------------------------------------------
 
@@ -196,7 +198,12 @@ class Console:
 
     def interrupted(self) -> None:
         """Say that the user stopped the work."""
-        click.echo("interrupted: nothing was written", err=True)
+        told = (
+            "a transaction may have been sent; look before you try again"
+            if self.sending
+            else "nothing was written"
+        )
+        click.echo(f"interrupted: {told}", err=True)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

@@ -25,6 +25,7 @@ __all__ = ["command", "memory_bytes"]
 
 _TESTED = ("Linux", "x86_64", (3, 11))
 _REQUIRED = ("numpy", "onnx", "onnxruntime", "pycryptodome", "click", "rich", "cryptography")
+_CHAIN = ("web3", "eth-account", "py-evm")
 _LITTLE_MEMORY_BYTES = 4 << 30
 
 
@@ -54,6 +55,8 @@ def command(warm: bool, cache_dir: Path | None, *, console: Console) -> None:
         _packages,
         _kernels,
         _ezkl,
+        _chain,
+        _anvil,
         _home,
         lambda: _cache_folder(cache_dir),
         _memory,
@@ -182,6 +185,37 @@ def _ezkl() -> _Finding:
             name="ezkl", level="note", found=f"{found}, but {EZKL_VERSION} is needed", hint=hint
         )
     return _Finding(name="ezkl", level="ok", found=found)
+
+
+def _chain() -> _Finding:
+    versions, missing = [], []
+    for name in _CHAIN:
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return _Finding(
+            name="chain",
+            level="note",
+            found=f"not installed: {', '.join(missing)}",
+            hint="pip install 'verifiable[chain]': without it this machine reads and writes no "
+            "registry; proving and verifying need none",
+        )
+    return _Finding(name="chain", level="ok", found=", ".join(versions))
+
+
+def _anvil() -> _Finding:
+    from verifiable.chain.anvil import find_anvil
+    from verifiable.errors import ChainError
+
+    try:
+        found = find_anvil()
+    except ChainError as error:
+        if error.code != "no-anvil":
+            return _Finding(name="anvil", level="note", found=str(error))
+        return _Finding(name="anvil", level="ok", found="not installed; only `anvil:` needs it")
+    return _Finding(name="anvil", level="ok", found=str(found))
 
 
 def _home() -> _Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,9 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from verifiable.statement.lock import Lock
+    from verifiable.statement.lock import Lock, LockedModel
 
-__all__ = ["command"]
+__all__ = ["command", "setup_origins"]
 
 _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
 
@@ -97,7 +98,7 @@ def command(
             console.warn(f"no public setup ({error.what}): the lock pins keys of a local one")
             lock = made(True)
     write_bytes(output, lock.encode())
-    setups = _setups(lock, cache_dir)
+    setups = setup_origins(lock.models, cache_dir)
     document = {
         "lock": str(output),
         "models": [
@@ -127,13 +128,13 @@ def command(
     console.result(document, show)
 
 
-def _setups(lock: Lock, cache_dir: Path | None) -> dict[str, str]:
+def setup_origins(models: Iterable[LockedModel], cache_dir: Path | None) -> dict[str, str]:
     """By backend that has one, the origin of its setup: `public`, `local` or `unknown`."""
     from verifiable.backends.base import SetupOrigins
     from verifiable.backends.registry import get_backend
 
     found: dict[str, str] = {}
-    for model in lock.models:
+    for model in models:
         for name, fields in model.backends.items():
             backend = get_backend(name, cache_dir=cache_dir)
             if isinstance(backend, SetupOrigins):

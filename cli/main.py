@@ -33,6 +33,8 @@ COMMANDS = (
     "verify",
     "run",
     "lock",
+    "register",
+    "registry",
     "explain",
     "srs",
     "cache",

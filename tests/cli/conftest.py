@@ -36,14 +36,16 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def cli() -> Run:
-    """Run a command in this process."""
+    """Run a command in this process; tracebacks are for tests of the debug variable only."""
 
-    def run(*arguments: object, env: dict[str, str | None] | None = None) -> Ran:
+    def run(
+        *arguments: object, env: dict[str, str | None] | None = None, tracebacks: bool = False
+    ) -> Ran:
         result = CliRunner().invoke(main, [str(item) for item in arguments], env=env)
         unexpected = result.exception
         if unexpected is not None and not isinstance(unexpected, SystemExit):
             raise unexpected
-        assert "Traceback" not in result.stderr
+        assert tracebacks or "Traceback" not in result.stderr
         return Ran(code=result.exit_code, out=result.stdout, err=result.stderr)
 
     return run
