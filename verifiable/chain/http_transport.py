@@ -102,7 +102,7 @@ class HttpTransport:
             if keep:
                 self._idle.append(connection)
             else:
-                connection.close()
+                client.close()  # and the response, which holds the socket open
         raise failure
 
 

@@ -11,6 +11,7 @@ import logging
 import socket
 import stat
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from websockets.exceptions import (
@@ -44,6 +45,7 @@ class WebSocketTransport:
         self._url = url
         self._lock = threading.Lock()
         self._connection: ClientConnection | None = None
+        self._opened = ExitStack()
 
     def exchange(self, request: bytes, *, deadline: float, again: bool) -> bytes:
         """Send a request and wait for the answer of the same id.
@@ -81,9 +83,8 @@ class WebSocketTransport:
             self._drop()
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._connection = None
+        self._opened.close()
 
     def _open(self, deadline: float) -> ClientConnection:
         headers = {}
@@ -92,7 +93,7 @@ class WebSocketTransport:
         raw = dial(self._url, deadline, tunnel=True, tls=False)
         try:
             raw.settimeout(None)
-            return connect(
+            opening = connect(
                 f"{self._url.kind}://{self._url.authority}{self._url.target}",
                 sock=raw,  # also keeps it from following a redirect
                 ssl=tls_context() if self._url.secure else None,
@@ -104,14 +105,15 @@ class WebSocketTransport:
                 max_size=ANSWER_BYTES,
                 logger=_SILENT,
             )
+            return self._opened.enter_context(opening)
         except InvalidStatus as cause:
             failure = _status(cause.response.status_code)
         except InvalidMessage:
             failure = _no_websocket("it does not answer in HTTP")
+        except (OSError, EOFError) as cause:  # before ValueError, which a bad certificate is too
+            failure = lost(cause, sent=False)
         except (InvalidHandshake, ValueError):  # ValueError: a redirect, see `sock`
             failure = _no_websocket("it does not answer as a WebSocket, or leads elsewhere")
-        except (OSError, EOFError) as cause:
-            failure = lost(cause, sent=False)
         raw.close()
         raise failure
 
@@ -257,7 +259,7 @@ def _read_value(connection: socket.socket) -> bytes:
         text = bytes(answer.strip())
         if text.endswith(b"}") and _is_json(text):
             return text
-        if answer.endswith(b"\n") and text[:1] not in (b"{", b"", b"["):
+        if answer.endswith(b"\n") and text[:1] not in (b"", b"{", b"["):
             return text  # no JSON at all, for the provider to refuse
 
 
