@@ -67,13 +67,19 @@ def compile_all() -> dict[str, str]:
     artifacts: dict[str, str] = {}
     for contracts in output["contracts"].values():
         for name, contract in contracts.items():
-            if not contract["evm"]["bytecode"]["object"]:
-                continue  # an interface or an abstract contract
+            if not _deployable(contract):
+                continue
             if f"{name}.json" in artifacts:
                 sys.exit(f"two contracts are called {name}")
             text = json.dumps(_artifact(name, contract, sources), indent=1, sort_keys=True)
             artifacts[f"{name}.json"] = text + "\n"
     return artifacts
+
+
+def _deployable(contract: dict[str, Any]) -> bool:
+    """Whether it can be called at an address: no interface, no library of internal functions."""
+    entries = {item["type"] for item in contract["abi"]}
+    return bool(contract["evm"]["bytecode"]["object"]) and not entries <= {"error", "event"}
 
 
 def _settings() -> dict[str, Any]:
