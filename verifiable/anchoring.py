@@ -27,7 +27,6 @@ def anchored(
     record: bytes | str | None,
     chain_id: int | None,
     backends: Sequence[str],
-    timeout_s: float | None = None,
 ) -> tuple[Policy, ChainView | None]:
     """A policy that pins a record, and what the chain says of it.
 
@@ -39,7 +38,6 @@ def anchored(
         record: the record's id, 32 bytes or their hex digits.
         chain_id: the chain; None: the policy's, or any.
         backends: whose keys to read.
-        timeout_s: for each answer of the node.
 
     Returns:
         the policy with its pin, and the view; (`policy`, None) if `registry` is None.
@@ -87,20 +85,17 @@ def anchored(
         )
     else:
         _refuse_contradictions(pin, address=address, record=named, chain_id=chain_id)
-    view = read_view(url, pin, backends=backends, timeout_s=timeout_s)
+    view = read_view(url, pin, backends=backends)
     return replace(policy, registry=pin), view
 
 
-def read_view(
-    url: str, pin: RegistryPin, *, backends: Sequence[str], timeout_s: float | None = None
-) -> ChainView:
+def read_view(url: str, pin: RegistryPin, *, backends: Sequence[str]) -> ChainView:
     """Ask a node for the record that a pin names.
 
     Args:
         url: of the node, see `verifiable.chain.endpoint.open_chain`.
         pin: which registry and record to read; whether they are as pinned, the verifier says.
         backends: whose keys to read.
-        timeout_s: for each answer of the node.
 
     Raises:
         ChainError: the node cannot be reached, or answers nonsense.
@@ -109,8 +104,7 @@ def read_view(
     from verifiable.chain.endpoint import open_chain
     from verifiable.chain.reader import read_registry
 
-    limits = {} if timeout_s is None else {"timeout_s": timeout_s}
-    with open_chain(url, **limits) as chain:
+    with open_chain(url) as chain:
         return read_registry(chain, address=pin.address, record_id=pin.record_id, backends=backends)
 
 

@@ -1,9 +1,9 @@
-"""Running a program: inputs in, the value of every trace tensor out."""
+"""Running a program: inputs in, the value of every trace tensor out, all together or one by one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,9 +15,10 @@ from verifiable.program import fast, reference
 from verifiable.program.program import Input, IntArray, Node, Operand, Program, Source
 from verifiable.progress import Cancellation, Progress, ProgressEvent, silent
 
-__all__ = ["Tier", "Trace", "execute"]
+__all__ = ["Tier", "Trace", "execute", "stream"]
 
 Tier = Literal["fast", "reference"]
+_FORGOTTEN: IntArray = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,11 +45,7 @@ class Trace:
 
     def operand(self, operand: Operand) -> IntArray:
         """The values that a node reads through `operand`, under the operand's shape."""
-        if operand.source is Source.TRACE:
-            return self.values[operand.index].reshape(operand.shape)
-        if operand.source is Source.INPUT:
-            return self.inputs[operand.index].reshape(operand.shape)
-        return self.program.constant(operand)
+        return _read(self.program, self.inputs, self.values, operand)
 
 
 def execute(
@@ -72,7 +69,35 @@ def execute(
         Cancelled: by the caller.
     """
     values_in = _checked_inputs(program, inputs)
+    steps = _steps(program, values_in, tier, progress, cancel)
+    return Trace(program=program, inputs=values_in, values=tuple(steps))
+
+
+def stream(
+    program: Program,
+    inputs: Mapping[str, npt.NDArray[np.integer]],
+    *,
+    tier: Tier = "fast",
+    progress: Progress = silent,
+    cancel: Cancellation | None = None,
+) -> Iterator[IntArray]:
+    """Run `program` and yield each node's result once, in node order.
+
+    Holds a result only until its last reader has run, so that a long program needs no memory for
+    its whole trace. Arguments and errors are those of `execute`; inputs are checked at once.
+    """
+    return _steps(program, _checked_inputs(program, inputs), tier, progress, cancel)
+
+
+def _steps(
+    program: Program,
+    values_in: tuple[IntArray, ...],
+    tier: Tier,
+    progress: Progress,
+    cancel: Cancellation | None,
+) -> Iterator[IntArray]:
     plan = fast.plan(program) if tier == "fast" else None
+    forgotten = _forgotten_after(program)
     began_s = time.perf_counter()
     values: list[IntArray] = []
     for index, node in enumerate(program.nodes):
@@ -98,8 +123,7 @@ def execute(
                 ]
                 result = plan.kernels[index](*moving)
             else:
-                seen = Trace(program=program, inputs=values_in, values=tuple(values))
-                operands = tuple(seen.operand(operand) for operand in node.operands)
+                operands = tuple(_read(program, values_in, values, o) for o in node.operands)
                 result = reference.apply(node.op, operands)
         except OverflowError as cause:
             raise MalformedModel(
@@ -113,7 +137,33 @@ def execute(
             _check_width(index, node, result)
         result.setflags(write=False)
         values.append(result)
-    return Trace(program=program, inputs=values_in, values=tuple(values))
+        yield result
+        for read in forgotten[index]:
+            values[read] = _FORGOTTEN
+
+
+def _forgotten_after(program: Program) -> tuple[tuple[int, ...], ...]:
+    """For each node the earlier results (or its own) that no later node reads."""
+    last_reader = list(range(len(program.nodes)))
+    for index, node in enumerate(program.nodes):
+        for operand in node.operands:
+            if operand.source is Source.TRACE:
+                last_reader[operand.index] = index
+    forgotten: list[list[int]] = [[] for _ in program.nodes]
+    for read, reader in enumerate(last_reader):
+        forgotten[reader].append(read)
+    return tuple(map(tuple, forgotten))
+
+
+def _read(
+    program: Program, inputs: Sequence[IntArray], values: Sequence[IntArray], operand: Operand
+) -> IntArray:
+    """The values that a node reads through `operand`, under the operand's shape."""
+    if operand.source is Source.TRACE:
+        return values[operand.index].reshape(operand.shape)
+    if operand.source is Source.INPUT:
+        return inputs[operand.index].reshape(operand.shape)
+    return program.constant(operand)
 
 
 def _place(index: int, node: Node) -> str:
