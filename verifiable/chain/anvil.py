@@ -21,7 +21,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,7 @@ _VERSION = re.compile(r"\b(\d+)\.(\d+)\.(\d+)")
 # Becomes the node itself; what is left of the shell waits in the background for the end of
 # descriptor 3. A line on it means that the node is gone and its number may be another's.
 _SHELL = """
+exec 3<&0 </dev/null
 { IFS= read -r line <&3 || kill -INT $$; } >/dev/null 2>&1 &
 exec "$@" 3<&-
 """
@@ -183,13 +184,11 @@ def run_anvil(anvil: Path, *, state: Path | None = None) -> Iterator[Anvil]:
 def _start(command: list[str], watched: int) -> subprocess.Popen[bytes]:
     failure = "it cannot be run"
     try:
-        # the shell is told the pipe's number: descriptor 3 may be taken in this process
         return subprocess.Popen(
-            ["/bin/sh", "-c", f"exec 3<&{watched}\n{_SHELL}", "anvil", *command],
-            stdin=subprocess.DEVNULL,
+            ["/bin/sh", "-c", _SHELL, "anvil", *command],
+            stdin=watched,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            pass_fds=(watched,),
             start_new_session=True,  # Ctrl-C reaches this process, which then stops the node
         )
     except OSError as cause:
@@ -201,7 +200,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     """SIGINT, at which it writes its state; SIGKILL after a while. Returns once it is gone."""
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(STOP_S)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_S)
     finally:
         if process.poll() is None:
             process.kill()
