@@ -58,7 +58,9 @@ def carry_out(
     Raises:
         InvalidInput: (code `confirmation-needed`) nobody is there to confirm.
         Cancelled: the user said no; nothing was sent.
-        ChainError, AccountError.
+        ChainError: (`insufficient-funds`) the account cannot pay for all of them; or a node or a
+            contract refused.
+        AccountError.
     """
     from verifiable.statement.view import DEVELOPMENT_CHAIN_ID
 
@@ -164,7 +166,7 @@ def _confirm(
     yes: bool,
 ) -> None:
     """Show what would be spent, and let it pass only if somebody said so."""
-    from verifiable.errors import Cancelled, InvalidInput
+    from verifiable.errors import Cancelled, ChainError, InvalidInput
 
     total = sum(plan.max_cost for plan in plans if plan is not None)
     lines = [
@@ -176,6 +178,16 @@ def _confirm(
         ),
         f"  together at most {wei_text(total)}",
     ]
+    balance = chain.balance(signer.address)
+    if balance < total:
+        raise ChainError(
+            "the account has too little for this",
+            where=f"chain {chain.chain_id}",
+            why=f"{address_text(signer.address)} has {wei_text(balance)}, and up to "
+            f"{wei_text(total)} may be needed",
+            hint="fund it, or lower --gas-price",
+            code="insufficient-funds",
+        )
     if yes:
         for line in lines:
             console.say(line)

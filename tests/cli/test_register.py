@@ -449,7 +449,7 @@ def test_without_the_extra(cli, digits_program: Path, workplace: Path, blocked: 
     record = "0x" + "11" * 32
     for arguments in (
         ("register", digits_program),
-        ("registry", "show", record),
+        ("registry", "show", record, "-r", "local:"),
         ("registry", "deploy"),
         ("verify", proof, "--registry", "local:", "--record", record),
     ):

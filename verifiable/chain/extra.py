@@ -23,5 +23,5 @@ def require_extra() -> None:
         raise MissingDependency(
             "a chain needs packages that are not installed",
             why=f"missing: {', '.join(missing)}",
-            hint="pip install 'verifiable[chain]'",
+            hint="run pip install 'verifiable[chain]'",
         )
