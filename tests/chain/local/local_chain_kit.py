@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import urllib.request
+import time
+from http.client import HTTPConnection
 from typing import Any, Protocol
 
 from eth_account import Account
@@ -40,7 +41,7 @@ def _log(count: int) -> str:
 EMIT = bytes.fromhex("608035600052" + _log(0) + _log(1) + _log(2) + _log(4) + "00")
 """Emits events of 0, 1, 2 and 4 topics: the first words of its calldata; the fifth is the data."""
 
-STORE_OR_SHOW = bytes.fromhex("36600c5760005460005260206000f35b60003560005500")
+STORE_OR_SHOW = bytes.fromhex("36600f5760005460005260206000f35b60003560005500")
 """Without calldata as `SHOW`, else as `STORE`."""
 
 
@@ -71,13 +72,16 @@ def embedded(chain: LocalChain) -> Node:
 
 
 def over_http(url: str) -> Node:
+    place = url.removeprefix("http://")
+
     def ask(method: str, *params: Any) -> dict[str, Any]:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-        request = urllib.request.Request(
-            url, body.encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        connection = HTTPConnection(place, timeout=30)
+        try:
+            connection.request("POST", "/", body, {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
     return ask
 
@@ -132,7 +136,18 @@ def send(node: Node, **fields: Any) -> dict[str, Any]:
         name: hexed(value) if isinstance(value, bytes) else value for name, value in fields.items()
     }
     sent = result(node, "eth_sendTransaction", {"from": ALICE, "gas": "0xf4240", **fields})
-    return result(node, "eth_getTransactionReceipt", sent)
+    return receipt_of(node, sent)
+
+
+def receipt_of(node: Node, sent: str) -> dict[str, Any]:
+    """The receipt; anvil has it a moment after it answered."""
+    deadline = time.monotonic() + 10
+    while True:
+        receipt = result(node, "eth_getTransactionReceipt", sent)
+        if receipt is not None:
+            return receipt
+        assert time.monotonic() < deadline, f"{sent} was not included"
+        time.sleep(0.01)
 
 
 def deploy(node: Node, runtime: bytes) -> str:

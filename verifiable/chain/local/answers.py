@@ -174,6 +174,7 @@ def _header_json(header: Header, transactions: list[Any]) -> dict[str, Any]:
         "receiptsRoot": data_json(header.receipts_root),
         "logsBloom": data_json(header.bloom),
         "difficulty": "0x0",
+        "totalDifficulty": "0x0",
         "number": quantity_json(header.number),
         "gasLimit": quantity_json(header.gas_limit),
         "gasUsed": quantity_json(header.gas_used),
