@@ -198,7 +198,7 @@ def _check_crypto(where: str, crypto: object) -> None:
     kdf = crypto.get("kdf")
     if kdf == "scrypt":
         n, r, p = (_number(where, parameters, name) for name in "nrp")
-        if n < 2 or n & (n - 1) or n >= 1 << (16 * r):
+        if n < 2 or n & (n - 1) or n.bit_length() > 16 * r:
             _malformed(where, "scrypt's n is not a power of two that its r allows")
         if 128 * n * r > SCRYPT_MEMORY_BYTES or n * r * p > SCRYPT_WORK:
             _malformed(where, "its key derivation asks for more memory or time than any wallet")
