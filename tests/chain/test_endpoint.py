@@ -129,6 +129,10 @@ def test_urls_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert SECRET not in repr(url)
     six = parse_node_url("ws://[::1]:8546")
     assert (six.host, six.authority, six.target, six.loopback) == ("::1", "[::1]:8546", "/", True)
+    assert six.host_header == "[::1]:8546"
+    assert parse_node_url("wss://[::1]/x").host_header == "[::1]"
+    assert parse_node_url("https://h:443/x").host_header == "h"
+    assert parse_node_url("https://h:80/x").host_header == "h:80"
     assert parse_node_url("http://bücher.example").host == "xn--bcher-kva.example"
 
 

@@ -22,7 +22,8 @@ ANSWER_BYTES = 64 << 20
 
 READ_BYTES = 1 << 16
 RETRIED_STATUSES = (502, 503, 504)
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 10.0
+"""However long a node asks to wait, a person waits no longer for the next try."""
 
 
 class HttpTransport:
@@ -32,7 +33,7 @@ class HttpTransport:
         self._url = url
         self._idle: deque[socket.socket] = deque()
         self._headers = {
-            "Host": url.authority,
+            "Host": url.host_header,
             "Content-Type": "application/json",
             "Accept": "application/json",
             "Accept-Encoding": "identity",

@@ -77,9 +77,15 @@ class NodeUrl:
 
     @property
     def authority(self) -> str:
-        """`host:port` as a request's header names it."""
+        """`host:port`, an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+    @property
+    def host_header(self) -> str:
+        """As `authority`, but a port that the scheme implies is left out (RFC 9110, 7.2)."""
+        implied = self.kind in _REMOTE and _REMOTE[self.kind][1] == self.port
+        return self.authority.rpartition(":")[0] if implied else self.authority
 
     def redactor(self) -> Redactor:
         """What takes this URL's secrets out of a text."""

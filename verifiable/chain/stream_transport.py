@@ -103,6 +103,7 @@ class WebSocketTransport:
                 ping_interval=None,
                 close_timeout=CLOSE_S,
                 max_size=ANSWER_BYTES,
+                max_queue=2,
                 logger=_SILENT,
             )
             return self._opened.enter_context(opening)
@@ -204,6 +205,9 @@ class IpcTransport:
                 failure = found
             except OSError as cause:
                 failure = lost(cause, sent=True)
+            except BaseException:
+                self._drop()  # the rest of the answer would be taken for the next one
+                raise
             self._drop()
             raise failure
 
