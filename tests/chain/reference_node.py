@@ -5,6 +5,8 @@ Found at $ANVIL, on PATH, in ~/.foundry/bin, or in a `node_modules` of this fold
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import shutil
@@ -12,8 +14,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,15 +53,12 @@ def reference_node(binary: Path) -> Iterator[Rpc]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        url = f"http://127.0.0.1:{port}"
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_S)
 
         def rpc(method: str, *params: object) -> Any:
             body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            request = urllib.request.Request(  # the address is this machine's
-                url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-            )
-            with urllib.request.urlopen(request, timeout=REQUEST_S) as reply:  # noqa: S310
-                answer = json.load(reply)
+            connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
+            answer = json.load(connection.getresponse())
             if "error" in answer:
                 raise NodeError(answer["error"])
             return answer["result"]
@@ -71,11 +68,13 @@ def reference_node(binary: Path) -> Iterator[Rpc]:
             try:
                 rpc("eth_chainId")
                 break
-            except (urllib.error.URLError, ConnectionError):
+            except ConnectionError:
+                connection.close()
                 if time.monotonic() > deadline or node.poll() is not None:
                     raise
                 time.sleep(0.05)
-        yield rpc
+        with contextlib.closing(connection):
+            yield rpc
     finally:
         node.send_signal(signal.SIGINT)
         try:

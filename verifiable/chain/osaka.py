@@ -16,9 +16,12 @@ from Crypto.Hash import RIPEMD160
 from eth.abc import ComputationAPI, MessageAPI, StateAPI, TransactionContextAPI
 from eth.exceptions import OutOfGas, VMError
 from eth.vm.code_stream import CodeStream
+from eth.vm.forks.byzantium.opcodes import ensure_no_static
+from eth.vm.forks.cancun.logic import selfdestruct_eip6780
 from eth.vm.forks.prague.computation import PragueComputation
 from eth.vm.forks.prague.state import PragueState
 from eth.vm.opcode import as_opcode
+from eth.vm.opcode_values import SELFDESTRUCT
 from eth_typing import Address, Hash32
 
 from verifiable.chain import point_evaluation
@@ -39,6 +42,7 @@ _RIPEMD160, _MODEXP, _POINT_EVALUATION = (
 )
 _P256_GAS, _P256_BYTES = 6_900, 160
 _CLZ_GAS = 5
+_SELFDESTRUCT_GAS = 5_000
 _HASHED_BLOCKS = 256
 _JUMPDEST, _PUSH1, _PUSH32 = 0x5B, 0x60, 0x7F
 
@@ -121,6 +125,10 @@ class OsakaComputation(PragueComputation):
     opcodes = {  # noqa: RUF012  # py-evm declares it, and reads it from the class
         **PragueComputation.opcodes,
         CLZ: as_opcode(_clz, "CLZ", _CLZ_GAS),
+        # py-evm's own, without its warning to whoever runs a contract that has it
+        SELFDESTRUCT: as_opcode(
+            ensure_no_static(selfdestruct_eip6780), "SELFDESTRUCT", _SELFDESTRUCT_GAS
+        ),
     }
     _precompiles = {  # noqa: RUF012
         **PragueComputation.get_precompiles(),
