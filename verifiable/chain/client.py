@@ -7,6 +7,8 @@ reason of a refusal is decoded; and nothing but our own errors comes out, whatev
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from verifiable.chain.answers import (
@@ -70,6 +72,7 @@ class Chain:
         chain_id: the id that it must have; None: any.
         timeout_s: seconds to wait for a transaction.
         progress: is told while a transaction is waited for.
+        sleep: waits so many seconds between two looks or tries.
 
     Attributes:
         chain_id: the node's.
@@ -88,8 +91,9 @@ class Chain:
         chain_id: int | None = None,
         timeout_s: float = 120.0,
         progress: Progress = silent,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._node = Node(provider, source=url)
+        self._node = Node(provider, source=url, sleep=sleep)
         self.source = url
         self.timeout_s = timeout_s
         self.progress = progress

@@ -150,7 +150,7 @@ def _lost(node: Node, transaction: bytes, failure: ChainError) -> PendingTransac
         transaction=transaction,
         where=node.source,
         why=f"{failure.what}: {failure.why}" if failure.why else failure.what,
-        hint="look for its hash before you send another one",
+        hint="look for it before you send another one",
         code=failure.code,
     )
 

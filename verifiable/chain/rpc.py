@@ -30,6 +30,7 @@ _LAGGING_TEXTS = (
     "unknown block",
     "could not find block",
     "after last accepted block",
+    "blockoutofrange",
 )
 
 

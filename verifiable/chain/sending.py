@@ -192,6 +192,8 @@ def _send_unlocked(node: Node, fields: dict[str, Any], plan: Plan) -> bytes:
         return read_hash(node.ask(method, [shown | {"from": f"0x{plan.sender.hex()}"}]), method)
     except NodeRefusal as refusal:
         raise _refused(refusal, plan) from None
+    except ChainError as failure:
+        raise _unknown(failure, None, node) from None
 
 
 def _has(node: Node, transaction: bytes) -> bool:
@@ -203,13 +205,14 @@ def _has(node: Node, transaction: bytes) -> bool:
     return isinstance(found, dict) and found.get("hash") == f"0x{transaction.hex()}"
 
 
-def _unknown(failure: ChainError, transaction: bytes, node: Node) -> PendingTransaction:
+def _unknown(failure: ChainError, transaction: bytes | None, node: Node) -> PendingTransaction:
+    name = "" if transaction is None else f" 0x{transaction.hex()}"
     return PendingTransaction(
-        f"the transaction 0x{transaction.hex()} may have been sent",
+        f"the transaction{name} may have been sent",
         transaction=transaction,
         where=node.source,
         why=f"{failure.what}: {failure.why}" if failure.why else failure.what,
-        hint="look for its hash before you send another one",
+        hint="look for it before you send another one",
         code="transaction-unknown",
     )
 

@@ -163,7 +163,8 @@ class PendingTransaction(ChainError):
     """A transaction was signed and handed over, and what became of it is not known.
 
     Attributes:
-        transaction: its hash: it may be in a block later.
+        transaction: its hash: it may be in a block later. None if the node signed it and did not
+            answer.
         replacement: options that send another one in its place; None if it is not known to be
             with the node.
     """
@@ -174,7 +175,7 @@ class PendingTransaction(ChainError):
         self,
         what: str,
         *,
-        transaction: bytes,
+        transaction: bytes | None,
         replacement: TxOptions | None = None,
         where: str = "",
         why: str = "",
