@@ -404,6 +404,54 @@ _CHAIN = {
     "have the node at a path of its own.",
     "unreachable-node": "No connection to the node, or it broke off. Check the URL, the network, "
     "and that the node runs.",
+    "bad-answer": "What the node answered breaks the rules of JSON-RPC, contradicts itself, or is "
+    "not what was asked for. Use another node.",
+    "bad-arguments": "An argument does not fit the contract's function: their number, a type, a "
+    "length or a range.",
+    "bad-fees": "The fees that were set by hand contradict each other.",
+    "chain-unreachable": "The node gave no answer, also not when asked again. Check the URL, the "
+    "network, and that the node runs.",
+    "damaged-artifact": "A compiled contract that this package brings is damaged. Install the "
+    "package again.",
+    "fee-too-high": "The node suggests a fee that no network has: whoever believed it would lose "
+    "much. Set the fees by hand if they are right, or use another node.",
+    "gas-above-limit": "A transaction may use 2^24 = 16,777,216 units of gas and this one needs "
+    "more, or was given more. Split the work.",
+    "insufficient-funds": "The account has less than the transaction may cost. Send it some, or "
+    "sign with another account.",
+    "no-code": "No contract stands at the address. A call there would seem to succeed, so it is "
+    "refused. Check the address and the chain.",
+    "no-deployment-proxy": "The chain lacks the contract through which others are deployed at one "
+    "address everywhere. Deploy at an ordinary address, and name it to those who use it.",
+    "no-finalized-block": "The chain has no finalized block: it is young, or the node does not "
+    "know finality. Wait, or use another node.",
+    "no-such-block": "The node does not have the block. Check its number; old state is kept by "
+    "archive nodes only.",
+    "no-such-transaction": "The node knows no such transaction, or a block holds it already, so "
+    "there is nothing to replace.",
+    "nonce-too-low": "The account has used the transaction's nonce already, perhaps from another "
+    "program. Try again.",
+    "other-code": "The contract at the address is another one than this release's. Check the "
+    "address and the chain.",
+    "request-refused": "The node answered with an error; its words are in the message.",
+    "reverted": "A contract refused. The message has its reason, where it gave one that is known.",
+    "selector-clash": "Two errors of contracts look the same on the chain, so none of them could "
+    "be told. One must be renamed.",
+    "transaction-refused": "The node did not take the transaction; its words are in the message.",
+    "transaction-replaced": "Another transaction of the account took the nonce, so this one will "
+    "never be in a block.",
+    "transaction-timeout": "The transaction was sent, and is not in a block or not deep enough yet. "
+    "Wait longer, or replace it: the same --nonce, and both fees an eighth higher.",
+    "transaction-underpriced": "The node wants more for the transaction. Raise --gas-price and "
+    "--priority-gas-price; one that replaces another needs both an eighth higher.",
+    "transaction-unknown": "The transaction was signed and handed over, and no usable answer came. "
+    "Look for its hash before you send another one.",
+    "undecodable": "What a contract returned or logged is not of the types that it declares: most "
+    "likely another contract stands there.",
+    "unknown-artifact": "This package brings no contract of that name.",
+    "unknown-member": "The contract declares no such function, event, error or indexed argument.",
+    "wrong-chain": "The chain is not the one that is expected: its id differs. Check --rpc-url and "
+    "--chain.",
     "bad-address": "An address is `0x` and 40 hex digits. Where capitals and small letters are "
     "mixed, they are a checksum, and a wrong one means that a digit was mistyped.",
 }

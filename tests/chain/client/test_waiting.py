@@ -251,7 +251,7 @@ def test_the_reason_of_a_failed_transaction(any_chain: Chain, signer: KeySigner)
 def test_a_transaction_without_enough_gas(any_chain: Chain, signer: KeySigner) -> None:
     artifact = load_artifact("ModelRegistry")
     registry = any_chain.contract(artifact, any_chain.deploy(signer, artifact).address)
-    with pytest.raises(Reverted, match="Raise --gas-limit") as caught:
+    with pytest.raises(Reverted, match="raise --gas-limit") as caught:
         registry.send(signer, "freeze", bytes(32), options=TxOptions(gas_limit=21_600))
     assert caught.value.name == ""
     assert caught.value.data == b""
