@@ -47,12 +47,12 @@ interface IStepVerifier {
         TooLarge
     }
 
-    /// @notice What is wrong with a witness.
+    /// @notice What is wrong with a witness; a range proof of another length is a
+    ///         `Commitments_BranchLength`.
     /// @param Encoding It is not the canonical `abi.encode(Run[][])` with one list for each operand.
     /// @param LeafSize A run's data are not whole leaves, at least one.
     /// @param Order Runs of an operand are not ascending, or overlap.
     /// @param Outside A run lies outside of the operand's tensor.
-    /// @param Siblings A range proof has another number of siblings.
     /// @param Root A run does not lead to the operand's root.
     /// @param Missing An element that is needed is in no run.
     enum Defect {
@@ -60,7 +60,6 @@ interface IStepVerifier {
         LeafSize,
         Order,
         Outside,
-        Siblings,
         Root,
         Missing
     }
