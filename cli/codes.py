@@ -440,7 +440,7 @@ _CHAIN = {
     "transaction-refused": "The node did not take the transaction; its words are in the message.",
     "transaction-replaced": "Another transaction of the account took the nonce, so this one will "
     "never be in a block.",
-    "transaction-timeout": "The transaction was sent, and is not in a block or not deep enough yet. "
+    "transaction-timeout": "The transaction was sent, and is not in a block or not deep enough. "
     "Wait longer, or replace it: the same --nonce, and both fees an eighth higher.",
     "transaction-underpriced": "The node wants more for the transaction. Raise --gas-price and "
     "--priority-gas-price; one that replaces another needs both an eighth higher.",
@@ -454,6 +454,33 @@ _CHAIN = {
     "--chain.",
     "bad-address": "An address is `0x` and 40 hex digits. Where capitals and small letters are "
     "mixed, they are a checksum, and a wrong one means that a digit was mistyped.",
+}
+
+_RECORDS = {
+    "block-not-final": "The record was read at a block that a reorganisation may still undo. Read "
+    "the chain by its tag `finalized`.",
+    "chain-not-read": "The policy pins a record, and no chain was read. Name a node and its "
+    "registry by --registry.",
+    "key-not-registered": "The record holds no key of the proof's backend: its registrant has "
+    "vouched for none.",
+    "local-chain": "The record stands on a development chain, whose holder can rewrite it. For "
+    "tests and demos, --allow-local-chain accepts it.",
+    "no-record": "The registry has no record of this id at the block that was read. Check the id; "
+    "a record made lately counts once its block is final.",
+    "record-deprecated": "The record's registrant advises against it. Ask for the successor, or "
+    "allow it in the policy.",
+    "record-not-frozen": "The policy demands a frozen record, and keys can still be added to this "
+    "one.",
+    "record-of-another-program": "The record names another program than the proof.",
+    "registered-key-differs": "The record holds another key of this backend: derived with other "
+    "settings, by another version, or from another program. A key on record never changes.",
+    "registry-code-mismatch": "The contract at the registry's address is not the registry that "
+    "the policy means.",
+    "registry-without-code": "No contract stands at the registry's address at the block that was "
+    "read.",
+    "wrong-record": "The record is not the one that the policy names, or its id does not follow "
+    "from registrant and program.",
+    "wrong-registry": "The view was read from another contract than the policy names.",
 }
 
 _EXPORT = {
@@ -470,6 +497,17 @@ _EXPORT = {
 }
 
 CODES: Mapping[str, str] = MappingProxyType(
-    {**_GENERAL, **_FILES, **_MODELS, **_INPUTS, **_EZKL, **_GKR, **_CHECKS, **_CHAIN, **_EXPORT}
+    {
+        **_GENERAL,
+        **_FILES,
+        **_MODELS,
+        **_INPUTS,
+        **_EZKL,
+        **_GKR,
+        **_CHECKS,
+        **_CHAIN,
+        **_RECORDS,
+        **_EXPORT,
+    }
 )
 """By code one or two sentences: what it means, what to do."""

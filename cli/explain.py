@@ -46,8 +46,9 @@ def _checks() -> dict[str, CheckSpec]:
     from verifiable.backends.registry import backend_ids, get_backend
     from verifiable.errors import VerifiableError
     from verifiable.statement.checks import STATEMENT_CHECKS
+    from verifiable.statement.registry import REGISTRY_CHECKS
 
-    found = {spec.id: spec for spec in STATEMENT_CHECKS}
+    found = {spec.id: spec for spec in (*STATEMENT_CHECKS, *REGISTRY_CHECKS)}
     for name in backend_ids():
         try:
             found.update({spec.id: spec for spec in get_backend(name).checks})

@@ -30,6 +30,7 @@ def test_explain_a_check(cli) -> None:
     assert ran.code == 0
     assert ran.out.startswith("EZ-9: zero-knowledge proof")
     assert "proof-rejected" in ran.out
+    assert cli("explain", "RG-2").out.startswith("RG-2: chain not local")
 
 
 def test_explain_a_code(cli) -> None:

@@ -9,6 +9,7 @@ from error_code_scan import codes_in
 from verifiable.backends.registry import backend_ids, get_backend
 from verifiable.cli.codes import CODES
 from verifiable.statement.checks import STATEMENT_CHECKS
+from verifiable.statement.registry import REGISTRY_CHECKS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # made from the name of a child process's end, see backends/ezkl/phases.py
@@ -24,7 +25,7 @@ def test_the_table_is_complete() -> None:
 
 
 def test_codes_of_checks_are_explained() -> None:
-    specs = [*STATEMENT_CHECKS]
+    specs = [*STATEMENT_CHECKS, *REGISTRY_CHECKS]
     for name in backend_ids():
         specs += get_backend(name).checks
     assert len(specs) > 20
