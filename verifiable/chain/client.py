@@ -220,9 +220,7 @@ class Chain:
         Raises:
             ChainError: `selector-clash`: one has the selector of another error.
         """
-        learned = error_table([artifact])
-        if not set(learned) <= set(self.errors):
-            self._errors = {**learned, **self.errors}
+        self._errors = error_table([artifact], self.errors)
 
     # --- sending
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from verifiable.chain.answers import read_member, read_number, read_receipt
+from verifiable.chain.answers import read_block, read_number, read_receipt
 from verifiable.chain.calls import call, message
 from verifiable.chain.reverts import ErrorTable
 from verifiable.chain.rpc import Node, NodeUnreachable
@@ -126,8 +126,9 @@ def _deep_enough(node: Node, receipt: Receipt, confirmations: int) -> bool:
     # the receipt may come from a node that still follows a block which others have left
     method = "eth_getBlockByNumber"
     block = node.ask(method, [hex(receipt.block_number), False], lagging=True)
-    found = None if block is None else read_member(block, "hash", method)
-    return found == f"0x{receipt.block_hash.hex()}"
+    return block is not None and (
+        read_block(block, method, number=receipt.block_number).hash == receipt.block_hash
+    )
 
 
 def _event(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from verifiable.chain.abi import SELECTOR_BYTES, AbiEntry, Param, decode, entries_of
@@ -72,19 +73,24 @@ class RevertReason:
     data: bytes
 
 
-def error_table(artifacts: Iterable[Artifact]) -> ErrorTable:
+def error_table(
+    artifacts: Iterable[Artifact], known: ErrorTable = MappingProxyType({})
+) -> ErrorTable:
     """The errors of contracts by selector, with Solidity's own two.
+
+    Args:
+        known: errors that the table holds besides.
 
     Raises:
         ChainError: `selector-clash`: two different errors share a selector.
     """
-    table: dict[bytes, AbiEntry] = {_ERROR.selector: _ERROR, _PANIC.selector: _PANIC}
+    table = {_ERROR.selector: _ERROR, _PANIC.selector: _PANIC, **known}
     for artifact in artifacts:
         for entry in entries_of(artifact, "error"):
-            known = table.setdefault(entry.selector, entry)
-            if known.signature != entry.signature:
+            first = table.setdefault(entry.selector, entry)
+            if first.signature != entry.signature:
                 raise ChainError(
-                    f"the errors {known.signature} and {entry.signature} have one selector",
+                    f"the errors {first.signature} and {entry.signature} have one selector",
                     where=artifact.name,
                     hint="rename one of them",
                     code="selector-clash",

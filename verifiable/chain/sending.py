@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from verifiable.chain.answers import read_hash
+from verifiable.chain.answers import read_hash, read_member
 from verifiable.chain.calls import estimate_gas, message
 from verifiable.chain.fees import above_limit, gas_limit, suggest_fees
 from verifiable.chain.nonces import next_nonce
@@ -198,11 +198,15 @@ def _send_unlocked(node: Node, fields: dict[str, Any], plan: Plan) -> bytes:
 
 def _has(node: Node, transaction: bytes) -> bool:
     """Whether the node knows a transaction; False if it does not say."""
+    method = "eth_getTransactionByHash"
     try:
-        found = node.ask("eth_getTransactionByHash", [f"0x{transaction.hex()}"])
+        found = node.ask(method, [f"0x{transaction.hex()}"])
+        return (
+            found is not None
+            and read_hash(read_member(found, "hash", method), method) == transaction
+        )
     except ChainError:
         return False
-    return isinstance(found, dict) and found.get("hash") == f"0x{transaction.hex()}"
 
 
 def _unknown(failure: ChainError, transaction: bytes | None, node: Node) -> PendingTransaction:

@@ -176,6 +176,15 @@ def test_errors_of_other_contracts_can_be_learned(chain: Chain, signer: KeySigne
     assert (caught.value.name, caught.value.arguments) == ("Own_Late", {"a": 9})
 
 
+def test_a_learned_error_cannot_pass_for_another(chain: Chain) -> None:
+    chain.learn_errors(artifact("First", [entry("error", "burn", "uint256")]))
+    with pytest.raises(ChainError) as caught:
+        chain.learn_errors(
+            artifact("Second", [entry("error", "collate_propagate_storage", "bytes16")])
+        )
+    assert caught.value.code == "selector-clash"
+
+
 HEX = f"0x{reason('no').hex()}"
 
 
