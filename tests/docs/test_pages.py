@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -15,13 +16,21 @@ from verifiable.cli.main import COMMANDS, main
 
 README = REPOSITORY / "README.md"
 TUTORIAL = REPOSITORY / "docs" / "tutorial.md"
-PAGES = (README, TUTORIAL, REPOSITORY / "docs" / "architecture.md", REPOSITORY / "CHANGELOG.md")
+CHAIN = REPOSITORY / "docs" / "chain.md"
+PAGES = (
+    README,
+    TUTORIAL,
+    CHAIN,
+    REPOSITORY / "docs" / "architecture.md",
+    REPOSITORY / "docs" / "design" / "0004-chain.md",
+    REPOSITORY / "CHANGELOG.md",
+)
+RECORD = re.compile(r"^record (0x[0-9a-f]{64})\b", re.MULTILINE)
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(
-        rf"^```{language}\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [text for kind, text in found if kind == language]
 
 
 def commands(page: Path) -> list[tuple[list[str], int]]:
@@ -35,8 +44,24 @@ def commands(page: Path) -> list[tuple[list[str], int]]:
     return found
 
 
+def run(listed: list[tuple[list[str], int]]) -> None:
+    """Run commands; `RECORD` in them is the record that the last `register` printed."""
+    record = "RECORD"
+    for arguments, code in listed:
+        result = CliRunner().invoke(
+            main, [record if word == "RECORD" else word for word in arguments]
+        )
+        assert result.exit_code == code, (arguments, result.output)
+        if arguments[0] == "register" and code == 0:
+            found = RECORD.search(result.stdout)
+            assert found, result.output
+            record = found[1]
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("ETH_") or name == "CHAIN"]:
+        monkeypatch.delenv(name)
     (tmp_path / "models").symlink_to(MODELS, target_is_directory=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -59,29 +84,46 @@ def test_the_tutorial(workplace: Path) -> None:
     (workplace / "policy.json").write_text(policy, "utf-8")
     listed = commands(TUTORIAL)
     assert len(listed) > 12
-    for arguments, code in listed:
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code == code, (arguments, result.output)
+    run(listed)
+
+
+def test_the_page_on_the_chain(workplace: Path) -> None:
+    listed = commands(CHAIN)
+    assert {arguments[0] for arguments, _ in listed} >= {"register", "registry", "verify"}
+    assert {code for _, code in listed} == {0, 1}
+    run(listed)
+
+
+def test_the_python_example_of_the_page_on_the_chain(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(commands(CHAIN)[:2])
+    capsys.readouterr()
+    (example,) = blocks(CHAIN, "python")
+    exec(compile(example, "chain.md", "exec"), {})  # noqa: S102
+    assert "True" in capsys.readouterr().out
 
 
 def run_readme(model: str, folder: Path) -> None:
     listed = [
-        [word.replace("digits_cnn", model) for word in arguments]
-        for arguments, _ in commands(README)
-        if arguments[0] in ("compile", "prove", "verify", "lock")
+        ([word.replace("digits_cnn", model) for word in arguments], code)
+        for arguments, code in commands(README)
+        if arguments[0] != "doctor"
     ]
-    assert [arguments[0] for arguments in listed] == [
+    assert [arguments[0] for arguments, _ in listed] == [
         "compile",
         "prove",
         "verify",
         "lock",
         "verify",
+        "register",
+        "registry",
+        "verify",
     ]
-    for arguments in listed:
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code == 0, (arguments, result.output)
+    run(listed)
     assert {path.name for path in folder.iterdir() if path.is_file()} == {
         f"{model}.program.onnx",
+        "chain.db",
         "model.lock",
         "proof.json",
     }
