@@ -60,6 +60,21 @@ def test_a_silent_node_is_unreachable(provider: FaultyProvider, chain: Chain) ->
     assert provider.count("eth_getCode") == 5
 
 
+def test_a_provider_that_tries_by_itself_is_asked_once(
+    provider: FaultyProvider, chain: Chain, signer: KeySigner, pauses: list[float]
+) -> None:
+    def gone(forward: Any, params: Any) -> Any:
+        raise ChainError("the node is gone", code="unreachable-node")
+
+    provider.plan("eth_getCode", gone)
+    with pytest.raises(ChainError, match="the node is gone") as caught:
+        chain.code(HERE)
+    assert caught.value.code == "unreachable-node"
+    assert pauses == []
+    provider.plan("eth_getTransactionReceipt", gone, gone, gone)
+    assert chain.send(signer, to=b"\xaa" * 20, data=b"").status == 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refused_request_is_not_repeated(
     provider: FaultyProvider, chain: Chain, status: int
