@@ -534,6 +534,7 @@ class TestNonsense:
             {"gas_limit": 53_000, "to": None, "data": b"\0"},
             {"gas_price": -1},
             {"priority_fee": -1},
+            {"priority_fee": BASE_FEE + TIP + 1},
             {"nonce": -1},
             {"nonce": 2**64 - 1},
             {"to": None, "data": bytes(49_153), "gas_limit": 16_000_000},

@@ -352,6 +352,8 @@ def _check_message(tx: TxEnv) -> None:
             _check_range(slot, _WORD, "access_list")
     for where in ("value", "gas_price", "priority_fee"):
         _check_range(getattr(tx, where), _WORD, where)
+    if tx.priority_fee > tx.gas_price:  # the difference would come from nowhere
+        raise _invalid("the priority fee is a part of the gas price", "priority_fee")
     _check_range(tx.gas_limit, _MAX_NONCE + 1, "gas_limit")
     _check_range(tx.nonce, _MAX_NONCE, "nonce")  # EIP-2681
     if not isinstance(tx.data, bytes):
