@@ -24,6 +24,16 @@ contract LinearSteps is StepFamily {
     uint256 private constant BIAS = 2;
     uint256 private constant MULTIPLIER = 3;
 
+    /// @dev Masks of `_dotBytes`: the sign of each byte; the low half of each 128 and 64 bits; the
+    ///      low byte of each 32 bits; of each 16 bits; the low half of each 32 bits; ones of 32 bits.
+    uint256 private constant SIGNS = type(uint256).max / 0xff * 0x80;
+    uint256 private constant LOW_64 = type(uint256).max / (2 ** 128 - 1) * (2 ** 64 - 1);
+    uint256 private constant LOW_32 = type(uint256).max / (2 ** 64 - 1) * (2 ** 32 - 1);
+    uint256 private constant BYTES = type(uint256).max / (2 ** 32 - 1) * 0xff;
+    uint256 private constant PAIRS = type(uint256).max / (2 ** 16 - 1) * 0xff;
+    uint256 private constant HALVES = type(uint256).max / (2 ** 32 - 1) * 0xffff;
+    uint256 private constant ONES = type(uint256).max / (2 ** 32 - 1);
+
     /// @notice Two rows of numbers in calldata.
     /// @param xAt Where the first number of x stands.
     /// @param weightAt Where the first weight stands.
@@ -220,52 +230,89 @@ contract LinearSteps is StepFamily {
     /// @param rows What to multiply.
     /// @return sum `sum over k of (x[k] - zero) * weight[k]`.
     function _dot(bytes calldata witness, Rows memory rows) private pure returns (int256 sum) {
+        if (rows.xWidth == 1 && rows.weightWidth == 1) return _dotBytes(witness, rows);
         unchecked {
-            uint256 xAt = rows.xAt;
-            uint256 weightAt = rows.weightAt;
-            uint256 rest = rows.count;
-            uint256 widest = rows.xWidth > rows.weightWidth ? rows.xWidth : rows.weightWidth;
-            uint256 lanes = 32 / widest;
-            while (rest != 0) {
-                if (rest < lanes) lanes = rest;
-                // Behind the data stand the siblings' length and more, so whole words can be read.
-                uint256 x = uint256(bytes32(witness[xAt:xAt + 32]));
-                uint256 weight = uint256(bytes32(witness[weightAt:weightAt + 32]));
-                sum += widest == 1
-                    ? _bytes(x, weight, lanes, rows.zero)
-                    : _lanes(x, weight, lanes, rows);
-                xAt += lanes * rows.xWidth;
-                weightAt += lanes * rows.weightWidth;
-                rest -= lanes;
+            uint256 lanes = 32 / (rows.xWidth > rows.weightWidth ? rows.xWidth : rows.weightWidth);
+            while (rows.count != 0) {
+                if (rows.count < lanes) lanes = rows.count;
+                sum += _lanes(_word(witness, rows.xAt), _word(witness, rows.weightAt), lanes, rows);
+                rows.xAt += lanes * rows.xWidth;
+                rows.weightAt += lanes * rows.weightWidth;
+                rows.count -= lanes;
             }
         }
     }
 
-    /// @dev Sum of products of the first bytes of two words.
-    /// @param x Numbers, from the highest byte on.
-    /// @param weight Weights likewise.
-    /// @param count How many, at most 32.
-    /// @param zero Subtracted from each number of x.
-    /// @return sum The sum.
-    function _bytes(uint256 x, uint256 weight, uint256 count, int256 zero)
-        private
-        pure
-        returns (int256 sum)
-    {
+    /// @dev The same for rows of bytes, 32 products at a time: two polynomials whose coefficients are
+    ///      8 numbers each, one of them in reverse, have the sum of products as the highest
+    ///      coefficient that a word holds. Numbers are shifted by 128 to have no sign, and the shift
+    ///      is undone at the end.
+    /// @param witness All runs.
+    /// @param rows What to multiply.
+    /// @return sum `sum over k of (x[k] - zero) * weight[k]`.
+    function _dotBytes(bytes calldata witness, Rows memory rows) private pure returns (int256 sum) {
         unchecked {
-            for (; count > 3; count -= 4) {
-                sum += ((int256(x) >> 248) - zero) * (int256(weight) >> 248)
-                    + ((int256(x << 8) >> 248) - zero) * (int256(weight << 8) >> 248)
-                    + ((int256(x << 16) >> 248) - zero) * (int256(weight << 16) >> 248)
-                    + ((int256(x << 24) >> 248) - zero) * (int256(weight << 24) >> 248);
-                x <<= 32;
-                weight <<= 32;
+            uint256 xAt = rows.xAt;
+            uint256 weightAt = rows.weightAt;
+            uint256 end = xAt + rows.count;
+            uint256 products = 0;
+            uint256 xSums = 0; // 8 sums of 32 bits, each below 2^23 for all that a step can open
+            uint256 weightSums = 0;
+            for (; xAt < end; xAt += 32) {
+                uint256 x = _word(witness, xAt) ^ SIGNS;
+                uint256 weight = _word(witness, weightAt) ^ SIGNS;
+                if (end - xAt < 32) {
+                    // What follows the rows counts as -128, which adds nothing to any sum below.
+                    uint256 rest = 256 - 8 * (end - xAt);
+                    x = x >> rest << rest;
+                    weight = weight >> rest << rest;
+                }
+                weight = weight << 128 | weight >> 128;
+                weight = (weight & LOW_64) << 64 | (weight >> 64 & LOW_64);
+                weight = (weight & LOW_32) << 32 | (weight >> 32 & LOW_32);
+                products += _products(x, weight);
+                xSums += _byteSums(x);
+                weightSums += _byteSums(weight);
+                weightAt += 32;
             }
-            for (; count != 0; --count) {
-                sum += ((int256(x) >> 248) - zero) * (int256(weight) >> 248);
-                x <<= 8;
-                weight <<= 8;
-            }
+            int256 xSum = int256(xSums * ONES >> 224);
+            int256 weightSum = int256(weightSums * ONES >> 224);
+            sum = int256(products) - 128 * (xSum + weightSum) + int256(rows.count << 14);
+            sum -= rows.zero * (weightSum - int256(rows.count << 7));
+        }
+    }
+
+    /// @dev Sum of products of unsigned bytes.
+    /// @param x 32 numbers.
+    /// @param weight 32 weights, in reverse order of their groups of four.
+    /// @return sum Below 2^21; no coefficient below it carries.
+    function _products(uint256 x, uint256 weight) private pure returns (uint256 sum) {
+        unchecked {
+            sum =
+                ((x & BYTES) * (weight & BYTES) + (x >> 8 & BYTES) * (weight >> 8 & BYTES)
+                            + (x >> 16 & BYTES) * (weight >> 16 & BYTES) + (x >> 24 & BYTES)
+                            * (weight >> 24 & BYTES)) >> 224;
+        }
+    }
+
+    /// @dev Sums of each four neighbouring bytes.
+    /// @param word 32 unsigned bytes.
+    /// @return sums 8 sums of 32 bits.
+    function _byteSums(uint256 word) private pure returns (uint256 sums) {
+        unchecked {
+            word = (word & PAIRS) + (word >> 8 & PAIRS);
+            sums = (word & HALVES) + (word >> 16 & HALVES);
+        }
+    }
+
+    /// @dev A word of the witness. Behind the data of a run stands the length of its siblings, so a
+    ///      word that begins inside of the data ends inside of the witness.
+    /// @param witness All runs.
+    /// @param first Its first byte.
+    /// @return word The word.
+    function _word(bytes calldata witness, uint256 first) private pure returns (uint256 word) {
+        unchecked {
+            word = uint256(bytes32(witness[first:first + 32]));
         }
     }
 
