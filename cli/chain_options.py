@@ -21,6 +21,7 @@ from .options import FILE, Function
 
 __all__ = [
     "DEFAULT_URL",
+    "IN_MEMORY",
     "PRIVATE_KEY_VARIABLE",
     "ChainFlags",
     "SigningFlags",
@@ -33,6 +34,9 @@ __all__ = [
 
 DEFAULT_URL = "local:chain.db"
 """The chain of a project: a file in the working directory."""
+
+IN_MEMORY = ("local:", "anvil:")
+"""Chains that end with the command."""
 
 PRIVATE_KEY_VARIABLE = "ETH_PRIVATE_KEY"
 """A key in the environment, which other processes of the user may read, but no shell history."""

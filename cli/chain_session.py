@@ -38,7 +38,8 @@ def opened_chain(flags: ChainFlags, *, reading: bool = False) -> Iterator[Chain]
     from verifiable.errors import ChainError
 
     place = parse_node_url(flags.url)
-    if reading and place.kind == "local" and place.path is not None and not place.path.exists():
+    files = place.kind in ("local", "anvil")
+    if reading and files and place.path is not None and not place.path.exists():
         raise ChainError(
             "there is no such chain",
             where=place.source,

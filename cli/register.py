@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .chain_options import (
+    IN_MEMORY,
     ChainFlags,
     SigningFlags,
     chain_options,
@@ -97,7 +98,9 @@ def command(
             "deprecated": standing.deprecated,
             "uri": standing.uri if uri is None else uri,
             "transactions": transactions(done),
-            "verify": _verify_command(program, key_flags, chain, opened, place, record_id),
+            "verify": None
+            if chain.url in IN_MEMORY
+            else _verify_command(program, key_flags, chain, opened, place, record_id),
         }
     console.result(document, lambda out: _show(out, document, done))
 
@@ -178,10 +181,13 @@ def _show(out: Console, document: dict[str, Any], done: Sequence[Done]) -> None:
         return
     if document["found"] and not done:
         out.line("the record stood there before and agrees: nothing was sent")
-    out.line(f"verify with: {shell_line(document['verify'])}")
+    if document["verify"] is None:
+        out.line("this chain was in memory and is gone: name a file, as in local:chain.db")
+    else:
+        out.line(f"verify with: {_shell_line(document['verify'])}")
 
 
-def shell_line(arguments: Sequence[str]) -> str:
+def _shell_line(arguments: Sequence[str]) -> str:
     """Arguments as one line for a shell, in which `$ETH_RPC_URL` is the variable."""
     return " ".join(
         f'"{word}"' if word.startswith("$ETH_RPC_URL/") else shlex.quote(word) for word in arguments

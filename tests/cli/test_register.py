@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from sample_models import MODELS
 
 import verifiable
 from verifiable.chain.addresses import checksummed
+from verifiable.chain.anvil import find_anvil, run_anvil
 from verifiable.chain.contracts.model_registry import CANONICAL_ADDRESS
+from verifiable.errors import ChainError
 from verifiable.statement.commitment import commit_program
 from verifiable.statement.view import record_id_of
 
@@ -229,6 +232,43 @@ def test_async_prints_the_hash(cli, digits_program: Path) -> None:
     assert cli("registry", "show", document["record"]).code == 0
 
 
+def test_a_chain_in_memory_is_gone_afterwards(cli, digits_program: Path, workplace: Path) -> None:
+    ran = cli("register", digits_program, "-r", "local:")
+    assert ran.code == 0
+    assert "is gone: name a file" in ran.out
+    assert "verify with" not in ran.out
+    assert list(workplace.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def anvil() -> Iterator[str]:
+    """The URL of a running anvil."""
+    try:
+        found = find_anvil()
+    except ChainError as error:
+        pytest.skip(str(error))
+    with run_anvil(found) as node:
+        yield node.url
+
+
+def test_the_same_on_anvil(cli, digits_program: Path, anvil: str, workplace: Path) -> None:
+    """The same record at the same address for the same gas, and the same verdict."""
+    here = cli("register", digits_program, "--uri", "u", "--json").document
+    there = cli("register", digits_program, "--uri", "u", "-r", anvil, "--json").document
+    for name in ("record", "registry", "keys", "registrant", "chain"):
+        assert here[name] == there[name]
+    gas = [[item["gas_used"] for item in one["transactions"]] for one in (here, there)]
+    assert len(gas[0]) == 2
+    assert gas[0] == gas[1]
+    shown = [cli("registry", "show", here["record"], "-r", url, "--json").document
+             for url in ("local:chain.db", anvil)]  # fmt: skip
+    assert {**shown[0], "source": ""} == {**shown[1], "source": ""}
+    proof, rows = workplace / "PROOF.json", MODELS / "digits_input.npz"
+    assert cli("prove", digits_program, "--input", rows, "-o", proof).code == 0
+    for document in (here, there):
+        assert cli(*document["verify"][1:]).code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "exit_code"),
     [
@@ -354,7 +394,7 @@ def answered(answers: str, *arguments: object) -> tuple[int, str]:
         if not chunk:
             break
         shown += chunk
-        if not asked and shown.rstrip().endswith((b"[y/N]:", b".json:")):
+        if not asked and shown.rstrip().endswith((b"[y/N]:", b".json:", b"key:")):
             os.write(leader, answers.encode())
             asked = True
     os.close(leader)
@@ -372,6 +412,24 @@ def test_answering_at_the_terminal(money: OtherChain) -> None:
     code, shown = answered("y\n", *deploy)
     assert code == 0, shown
     assert money.sent == 1
+
+
+def test_secrets_are_asked_for_and_not_shown(
+    digits_program: Path, workplace: Path, root: bytes
+) -> None:
+    from eth_account import Account
+
+    code, shown = answered(f"{SECOND_KEY}\n", "register", digits_program, "--interactive")
+    assert code == 0, shown
+    assert record_of(root, SECOND) in shown
+    assert SECOND_KEY[2:] not in shown
+    keystore = workplace / "key.json"
+    keystore.write_text(json.dumps(Account.encrypt(SECOND_KEY, "open sesame", iterations=4096)))
+    keystore.chmod(0o600)
+    code, shown = answered("open sesame\n", "register", digits_program, "--keystore", keystore)
+    assert code == 0, shown
+    assert "stood there before" in shown
+    assert "sesame" not in shown
 
 
 def test_an_empty_account_is_told_before_anything_is_sent(cli, money: OtherChain) -> None:
