@@ -266,11 +266,10 @@ def _run(state: OsakaState, block: BlockEnv, tx: TxEnv, *, nonce: int) -> Result
             state.delete_account(touched)
 
     ok = computation.is_success
-    halt = "" if ok else _halt(computation.error)
     return Result(
         ok=ok,
         gas_used=used,
-        output=b"" if halt else bytes(computation.output),
+        output=bytes(computation.output),  # empty after an exceptional stop
         logs=tuple(
             LogEntry(
                 address=address,
@@ -280,7 +279,7 @@ def _run(state: OsakaState, block: BlockEnv, tx: TxEnv, *, nonce: int) -> Result
             for address, topics, data in computation.get_log_entries()
         ),
         created=created if ok else None,
-        halt=halt,
+        halt="" if ok else _halt(computation.error),
     )
 
 
