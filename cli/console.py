@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from verifiable.errors import UnsupportedModel, VerifiableError, VerificationError
+from verifiable.errors import Reverted, UnsupportedModel, VerifiableError, VerificationError
 from verifiable.progress import Progress, ProgressEvent, silent
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "bytes_text",
     "counted",
     "mebibytes_text",
+    "plain",
     "printable",
     "seconds_text",
     "silence",
@@ -47,6 +48,17 @@ def printable(text: object) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
     )
+
+
+def plain(value: object) -> object:
+    """A value of a contract as JSON can hold it: bytes become hex."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
 
 
 def silence(stream: Any) -> None:
@@ -281,6 +293,11 @@ def _error_document(error: VerifiableError) -> dict[str, object]:
             {"code": item.code, "node": item.node, "what": item.what, "hint": item.hint}
             for item in error.problems
         ]
+    transaction = getattr(error, "transaction", None)  # of errors after something was sent
+    if transaction is not None:
+        document["transaction"] = plain(transaction)
+    if isinstance(error, Reverted):
+        document["revert"] = {"name": error.name, "arguments": plain(error.arguments)}
     return document
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from .chain_options import SigningFlags, wei_text
-from .console import Console, printable
+from .console import Console, plain, printable
 
 if TYPE_CHECKING:
     from verifiable.chain.client import Chain
@@ -106,7 +106,7 @@ def show_done(out: Console, done: Sequence[Done]) -> None:
                 out.line("  its gas can be estimated once the steps before it are done")
                 continue
             for name, value in item.plan.arguments.items():
-                text = str(_plain(value))
+                text = str(plain(value))
                 out.line(f"  {name}: {text if len(text) <= 200 else text[:192] + '...'}")
             gas, cost = item.plan.gas, wei_text(item.plan.max_cost)
             out.line(f"  at most {gas:,} gas, {cost}, nonce {item.plan.nonce}")
@@ -214,7 +214,7 @@ def _document(item: Done) -> dict[str, object]:
     }
     if item.plan is not None:
         document |= {
-            "arguments": _plain(item.plan.arguments),
+            "arguments": plain(item.plan.arguments),
             "data": hex_text(item.plan.data),
             "nonce": item.plan.nonce,
             "gas_limit": item.plan.gas,
@@ -232,14 +232,3 @@ def _document(item: Done) -> dict[str, object]:
             "cost_wei": receipt.gas_used * receipt.effective_gas_price if known else None,
         }
     return document
-
-
-def _plain(value: object) -> object:
-    """A decoded argument as JSON can hold it."""
-    if isinstance(value, bytes):
-        return hex_text(value)
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

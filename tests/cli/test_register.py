@@ -432,6 +432,18 @@ def test_secrets_are_asked_for_and_not_shown(
     assert "sesame" not in shown
 
 
+def test_what_was_sent_is_named_if_it_fails(cli, money: OtherChain) -> None:
+    """Too little gas is spent in vain: the hash is told, for people and for programs."""
+    deploy = ("registry", "deploy", "-r", money.url, "--private-key", OWN_KEY, "-y")
+    ran = cli(*deploy, "--gas-limit", "400000", "--json")
+    assert ran.code == 1
+    assert money.sent == 1
+    error = ran.document["error"]
+    assert error["code"] == "reverted"
+    assert len(error["transaction"]) == 66
+    assert error["transaction"] in ran.err
+
+
 def test_an_empty_account_is_told_before_anything_is_sent(cli, money: OtherChain) -> None:
     ran = cli("registry", "deploy", "-r", money.url, "--private-key", EMPTY_KEY, "-y", "--json")
     assert ran.code == 1

@@ -138,7 +138,10 @@ def test_only_the_registrant_changes_a_record(
         ran = cli("registry", name, records[0], *rest, "--from", SECOND, "--json")
         assert ran.code == 1
         assert ran.document["error"]["code"] == "reverted"
-        assert "NotRegistrant" in ran.err
+        assert ran.document["error"]["revert"] == {
+            "name": "ModelRegistry_NotRegistrant",
+            "arguments": {"recordId": records[0], "caller": SECOND.lower()},
+        }
     assert shown(cli, records[0]) == before
 
 
