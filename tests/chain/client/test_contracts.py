@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import rlp
-from faulty_provider import FaultyProvider, changed, error, result
+from faulty_provider import FaultyProvider, changed, error, honest, result
 from small_contracts import ECHO, artifact, entry
 
 from verifiable.chain.accounts import KeySigner
@@ -285,6 +285,28 @@ def test_a_deployment_that_leaves_no_code(
     with pytest.raises(ChainError) as caught:
         chain.deploy(signer, REGISTRY)
     assert caught.value.code == "other-code"
+
+
+def test_a_deterministic_deployment_that_leaves_no_code(
+    provider: FaultyProvider, chain: Chain, signer: KeySigner
+) -> None:
+    for code, failure in (("0x", "no-code"), ("0x00", "other-code")):
+        # nothing there yet, the deployment proxy, and then what stands there afterwards
+        salt = b"\x01" * 32 if code == "0x" else b"\x02" * 32
+        provider.plan("eth_getCode", honest, honest, result(code))
+        with pytest.raises(ChainError) as caught:
+            chain.deploy_deterministic(signer, REGISTRY, salt=salt)
+        assert caught.value.code == failure
+
+
+def test_another_contract_at_the_deterministic_address(
+    provider: FaultyProvider, chain: Chain, signer: KeySigner
+) -> None:
+    provider.plan("eth_getCode", result("0x00"))
+    with pytest.raises(ChainError) as caught:
+        chain.deploy_deterministic(signer, REGISTRY)
+    assert caught.value.code == "other-code"
+    assert provider.count("eth_sendRawTransaction") == 0
 
 
 def test_a_deployment_at_another_address(
