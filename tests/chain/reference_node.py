@@ -1,25 +1,18 @@
-"""anvil as the independent implementation that the embedded EVM is compared with.
-
-Found at $ANVIL, on PATH, in ~/.foundry/bin, or in a `node_modules` of this folder's parents.
-"""
+"""anvil as the independent implementation that the embedded EVM is compared with."""
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-WAIT_S = 20
+from verifiable.chain.anvil import find_anvil, run_anvil
+from verifiable.errors import ChainError
+
 REQUEST_S = 60
 
 Rpc = Callable[..., Any]
@@ -29,31 +22,22 @@ class NodeError(Exception):
     """The node answered with an error."""
 
 
-def find_anvil() -> Path | None:
-    """The binary, or None if there is none on this machine."""
-    if named := os.environ.get("ANVIL"):
-        return Path(named)
-    if found := shutil.which("anvil"):
-        return Path(found)
-    places = [Path.home() / ".foundry" / "bin"]
-    for parent in Path(__file__).resolve().parents:
-        places += sorted(parent.glob("node_modules/@foundry-rs/anvil-*/bin"))
-    return next((place / "anvil" for place in places if (place / "anvil").is_file()), None)
+def anvil_if_any() -> Path | None:
+    """The binary, or None where it is not installed."""
+    try:
+        return find_anvil()
+    except ChainError as absent:
+        if absent.code != "no-anvil":
+            raise
+        return None
 
 
 @contextmanager
 def reference_node(binary: Path) -> Iterator[Rpc]:
     """Run anvil under the rules of Osaka; yields `rpc(method, *params)`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    node = subprocess.Popen(
-        [binary, "--port", str(port), "--silent", "--hardfork", "osaka", "--enable-tx-gas-limit"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_S)
+    with run_anvil(binary) as node:
+        place = urlsplit(node.url)
+        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=REQUEST_S)
 
         def rpc(method: str, *params: object) -> Any:
             body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -63,22 +47,5 @@ def reference_node(binary: Path) -> Iterator[Rpc]:
                 raise NodeError(answer["error"])
             return answer["result"]
 
-        deadline = time.monotonic() + WAIT_S
-        while True:
-            try:
-                rpc("eth_chainId")
-                break
-            except ConnectionError:
-                connection.close()
-                if time.monotonic() > deadline or node.poll() is not None:
-                    raise
-                time.sleep(0.05)
-        with contextlib.closing(connection):
+        with closing(connection):
             yield rpc
-    finally:
-        node.send_signal(signal.SIGINT)
-        try:
-            node.wait(5)
-        except subprocess.TimeoutExpired:
-            node.kill()
-            node.wait()

@@ -10,7 +10,7 @@ import pytest
 from engine_samples import ETHER, block
 from evm_programs import SENDER, programs
 from program_runs import run_on_anvil, run_on_engine
-from reference_node import find_anvil, reference_node
+from reference_node import anvil_if_any, reference_node
 
 from verifiable.chain.pyevm_engine import PyEvmEngine
 
@@ -48,7 +48,7 @@ def test_the_programs_fail_and_succeed() -> None:
 
 
 def test_anvil_still_answers_so() -> None:
-    binary = find_anvil()
+    binary = anvil_if_any()
     if binary is None:
         pytest.skip("anvil is not installed: the stored results are not asked for again")
     with reference_node(binary) as rpc:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from engine_samples import block, message
 from precompile_probe import GIVEN_GAS, PROBE, PROBE_CODE, Outcome, outcome, question
-from reference_node import find_anvil, reference_node
+from reference_node import anvil_if_any, reference_node
 
 from verifiable.chain.modexp import read_modexp
 from verifiable.chain.osaka import OsakaComputation
@@ -88,7 +88,7 @@ def test_anvil_still_answers_so_on_point_evaluation() -> None:
 
 
 def ask_anvil(vectors: list[dict[str, str]]) -> None:
-    binary = find_anvil()
+    binary = anvil_if_any()
     if binary is None:
         pytest.skip("anvil is not installed: the stored answers are not asked for again")
     assert len(vectors) > 10

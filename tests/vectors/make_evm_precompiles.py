@@ -40,7 +40,7 @@ from curve_cases import (  # noqa: E402
 )
 from p256_cases import Case, openssl_accepts, p256, words  # noqa: E402
 from precompile_probe import PROBE, PROBE_CODE, outcome, question  # noqa: E402
-from reference_node import Rpc, find_anvil, reference_node  # noqa: E402
+from reference_node import Rpc, anvil_if_any, reference_node  # noqa: E402
 
 SEED = 7951
 SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -224,7 +224,7 @@ def vector(rpc: Rpc, address: int, name: str, case: str, data: bytes) -> dict[st
 
 
 def main() -> None:
-    binary = find_anvil()
+    binary = anvil_if_any()
     if binary is None:
         raise SystemExit("anvil is needed: set ANVIL to its path")
     version = subprocess.run(

@@ -18,11 +18,11 @@ sys.path.insert(0, str(HERE.parent / "chain"))
 
 from evm_programs import programs  # noqa: E402
 from program_runs import run_on_anvil  # noqa: E402
-from reference_node import find_anvil, reference_node  # noqa: E402
+from reference_node import anvil_if_any, reference_node  # noqa: E402
 
 
 def main() -> None:
-    binary = find_anvil()
+    binary = anvil_if_any()
     if binary is None:
         raise SystemExit("anvil is needed: set ANVIL to its path")
     version = subprocess.run(
