@@ -8,7 +8,18 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TYPED := build/typed
 
-.PHONY: help demo test test-all check typed bench docs clean
+CONTRACTS := contracts/node_modules/.installed
+# The binary itself: npm's launcher of it exits with 0 also when tests fail.
+FORGE := node_modules/@foundry-rs/forge-*/bin/forge
+SLITHER := build/slither
+
+# Tests compare the embedded chain with anvil: take the one of `npm ci` if no other is named.
+ANVIL ?= $(firstword $(wildcard $(CURDIR)/contracts/node_modules/@foundry-rs/anvil-*/bin/anvil))
+ifneq ($(ANVIL),)
+export ANVIL
+endif
+
+.PHONY: help demo test test-all check typed bench docs contracts contracts-check slither clean
 
 help:
 	@echo "make demo       compile, prove, verify and tamper with a small model"
@@ -17,6 +28,7 @@ help:
 	@echo "make check      ruff, mypy --strict, import directions"
 	@echo "make bench      measure the backends, half an hour on two cores; writes benchmarks/results"
 	@echo "make docs       write the generated pages again"
+	@echo "make contracts  compile the contracts, write their artifacts, test them (needs Node 20)"
 
 # pip's venv module is a separate package on some systems; virtualenv needs only pip.
 $(STAMP): pyproject.toml
@@ -58,5 +70,36 @@ docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/security_table.py
 
+# Only for those who change a contract: what it compiles to is committed.
+$(CONTRACTS): contracts/package-lock.json
+	@command -v npm >/dev/null || { echo "Node 20 or newer with npm is needed"; exit 1; }
+	cd contracts && npm ci --no-audit --no-fund
+	@touch $@
+
+contracts: $(STAMP) $(CONTRACTS)
+	cd contracts && $(FORGE) fmt
+	$(BIN)/python contracts/build.py
+	cd contracts && $(FORGE) test --match-path 'test/**/*.gas.t.sol'
+	$(MAKE) contracts-check
+
+# Writes nothing. The same code under two sets of rules: those it is compiled for and the newest.
+contracts-check: $(STAMP) $(CONTRACTS)
+	$(BIN)/python contracts/build.py --check
+	cd contracts && $(FORGE) fmt --check
+	cd contracts && $(FORGE) lint src
+	cd contracts && $(FORGE) build --sizes
+	cd contracts && FORGE_SNAPSHOT_CHECK=true $(FORGE) test
+	cd contracts && FORGE_SNAPSHOT_CHECK=true FOUNDRY_HARDFORK=osaka $(FORGE) test
+
+# In an environment of its own: it needs a web3 that is too old for the project.
+$(SLITHER)/.installed:
+	$(PYTHON) -m venv $(SLITHER)
+	$(SLITHER)/bin/python -m pip install --quiet --disable-pip-version-check slither-analyzer==0.11.6
+	@touch $@
+
+slither: $(CONTRACTS) $(SLITHER)/.installed
+	cd contracts && PATH="$$(dirname $(FORGE)):$$PATH" ../$(SLITHER)/bin/slither .
+
 clean:
+	rm -rf contracts/out contracts/cache contracts/node_modules
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
