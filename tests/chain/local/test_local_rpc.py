@@ -36,7 +36,7 @@ from local_chain_kit import (
 
 from verifiable.chain.local.chain import LocalChain
 from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS
-from verifiable.chain.local.rpc import _METHODS
+from verifiable.chain.local.rpc import METHODS
 
 ZERO_HASH = "0x" + "00" * 32
 
@@ -64,18 +64,11 @@ def scenario(node: Node) -> dict[str, Any]:
         | {"accessList": [{"address": NOBODY, "storageKeys": [ZERO_HASH]}]},
         {"type": None, "maxFeePerGas": None, "maxPriorityFeePerGas": None, "gasPrice": 9 * GWEI},
     ]
-    sent = [
-        result(
-            node,
-            "eth_sendRawTransaction",
-            signed(
-                ALICE_KEY, nonce=number(node, "eth_getTransactionCount", ALICE, "latest"), **raw
-            ),
-        )
-        for raw in raws
-    ]
-    for item in sent:
-        receipt_of(node, item)
+    sent = []
+    for raw in raws:
+        nonce = number(node, "eth_getTransactionCount", ALICE, "latest")
+        sent.append(result(node, "eth_sendRawTransaction", signed(ALICE_KEY, nonce=nonce, **raw)))
+        receipt_of(node, sent[-1])
     failed = send(node, to=deploy(node, REVERT_WITH_CALLDATA), data=b"\1")
     block = receipt["blockNumber"]
     return {
@@ -304,6 +297,44 @@ def test_parameters_that_are_no_list_are_refused(chain: LocalChain) -> None:
         }
 
 
+def test_the_methods_that_clients_and_tools_rely_on_are_there() -> None:
+    assert set(METHODS) == {
+        "web3_clientVersion",
+        "eth_chainId",
+        "net_version",
+        "eth_syncing",
+        "eth_accounts",
+        "eth_gasPrice",
+        "eth_maxPriorityFeePerGas",
+        "eth_feeHistory",
+        "eth_getBalance",
+        "eth_getTransactionCount",
+        "eth_getCode",
+        "eth_getStorageAt",
+        "eth_call",
+        "eth_estimateGas",
+        "eth_sendRawTransaction",
+        "eth_sendTransaction",
+        "eth_blockNumber",
+        "eth_getBlockByNumber",
+        "eth_getBlockByHash",
+        "eth_getTransactionByHash",
+        "eth_getTransactionReceipt",
+        "eth_getLogs",
+        "eth_newFilter",
+        "eth_newBlockFilter",
+        "eth_getFilterChanges",
+        "eth_getFilterLogs",
+        "eth_uninstallFilter",
+        "evm_mine",
+        "evm_increaseTime",
+        "evm_setNextBlockTimestamp",
+        "evm_snapshot",
+        "evm_revert",
+        "anvil_setBalance",
+    }
+
+
 def test_an_unknown_method_is_named(local: Node, anvil: Node) -> None:
     assert error(local, "eth_mining") == {
         "code": -32601,
@@ -425,9 +456,7 @@ JSON_VALUES = st.recursive(
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(
-    method=st.sampled_from([*sorted(_METHODS), "nope"]), params=st.lists(JSON_VALUES, max_size=3)
-)
+@given(method=st.sampled_from([*sorted(METHODS), "nope"]), params=st.lists(JSON_VALUES, max_size=3))
 def test_no_parameters_make_an_exception_or_an_internal_error(
     chain: LocalChain, method: str, params: list[Any]
 ) -> None:

@@ -41,6 +41,7 @@ NO_UNCLES = keccak(rlp.encode([]))
 REQUESTS_HASH = hashlib.sha256(b"").digest()
 
 _NO_NONCE = bytes(8)
+_HEADER_FIELDS = 21
 _FIRST_LEAF = bytes.fromhex("2080")  # hex prefix of an even leaf, then the key: RLP of index 0
 
 
@@ -98,8 +99,17 @@ class Header:
 
     @classmethod
     def decode(cls, encoded: bytes) -> Header:
-        """Read what `encode` wrote."""
-        fields: list[bytes] = rlp.decode(encoded)
+        """Read what `encode` wrote.
+
+        Raises:
+            ValueError: the bytes are something else.
+        """
+        try:
+            fields: list[bytes] = rlp.decode(encoded)
+        except rlp.exceptions.RLPException as cause:
+            raise ValueError("not RLP") from cause
+        if not isinstance(fields, list | tuple) or len(fields) != _HEADER_FIELDS:
+            raise ValueError(f"not the {_HEADER_FIELDS} fields of a header")
         return cls(
             parent_hash=fields[0],
             coinbase=fields[2],

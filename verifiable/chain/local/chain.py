@@ -23,7 +23,7 @@ from verifiable.chain.local.refusals import (
     Refusal,
     invalid_parameters,
 )
-from verifiable.chain.local.rpc import Method, Service, method
+from verifiable.chain.local.rpc import Method, Service, find_method
 from verifiable.chain.local.store import Store
 from verifiable.errors import VerifiableError
 
@@ -89,11 +89,11 @@ class LocalChain:
                 self._closed = True
                 self._store.close()
 
-    def request(self, method_name: str, params: Sequence[Any] = ()) -> dict[str, Any]:
+    def request(self, method: str, params: Sequence[Any] = ()) -> dict[str, Any]:
         """Answer one request.
 
         Args:
-            method_name: of JSON-RPC, `eth_call` for instance.
+            method: of JSON-RPC, `eth_call` for instance.
             params: JSON values (None, bool, int, float, str, list, dict).
 
         Returns:
@@ -101,7 +101,7 @@ class LocalChain:
         """
         response: dict[str, Any] = {"jsonrpc": "2.0", "id": 1}
         try:
-            known = method(method_name)
+            known = find_method(method)
             if not isinstance(params, list | tuple):
                 raise invalid_parameters("non-array args")
             values = known.parse(params)

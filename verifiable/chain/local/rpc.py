@@ -5,7 +5,7 @@ Names and meanings are those of geth, and of anvil for development.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -60,7 +60,7 @@ from verifiable.chain.local.transactions import (
     sign,
 )
 
-__all__ = ["PRIORITY_FEE", "Method", "Service", "method"]
+__all__ = ["METHODS", "PRIORITY_FEE", "Method", "Service", "find_method"]
 
 PRIORITY_FEE = 10**9
 """Wei a unit of gas that is advised for the proposer, as anvil advises."""
@@ -117,13 +117,13 @@ class Method:
         return values
 
 
-def method(name: object) -> Method:
+def find_method(name: object) -> Method:
     """A method by its name.
 
     Raises:
         Refusal: (-32601) there is none.
     """
-    found = _METHODS.get(name) if isinstance(name, str) else None
+    found = METHODS.get(name) if isinstance(name, str) else None
     if found is None:
         shown = str(name)[:100]
         raise Refusal(METHOD_NOT_FOUND, f"the method {shown} does not exist/is not available")
@@ -378,7 +378,7 @@ def _set_balance(service: Service, address: bytes, wei: int) -> None:
 
 _STATE = (parse_address, parse_block_id)
 
-_METHODS = {
+METHODS: Mapping[str, Method] = {
     "web3_clientVersion": Method(run=_version),
     "eth_chainId": Method(run=_chain_id),
     "net_version": Method(run=_network),
@@ -424,7 +424,7 @@ _METHODS = {
         run=_set_next_time, parsers=(parse_any_number,), required=1, writes=True
     ),
     "evm_snapshot": Method(run=_snapshot, writes=True),
-    "evm_revert": Method(run=_revert, parsers=(parse_quantity,), required=1, writes=True),
+    "evm_revert": Method(run=_revert, parsers=(parse_any_number,), required=1, writes=True),
     "anvil_setBalance": Method(
         run=_set_balance, parsers=(parse_address, parse_any_number), required=2, writes=True
     ),

@@ -235,7 +235,10 @@ class Store:
         meta = dict(self._database.execute("SELECT key, value FROM meta"))
         if meta.get("schema") != str(SCHEMA):
             raise mismatch(self.path, "schema", meta.get("schema", "none"), str(SCHEMA))
-        return Identity(chain_id=int(meta["chain_id"]), rules=meta["rules"])
+        try:
+            return Identity(chain_id=int(meta["chain_id"]), rules=meta["rules"])
+        except (KeyError, ValueError) as cause:
+            raise _damaged(self.path, "it does not say which chain it is") from cause
 
     def create(self, identity: Identity) -> None:
         """Lay out an empty file."""
@@ -257,19 +260,19 @@ class Store:
         """The newest block."""
         row = self._database.execute(_BLOCK + "ORDER BY number DESC LIMIT 1").fetchone()
         if row is None:
-            raise failure(self.path, sqlite3.DatabaseError("the file has no block"))
-        return _block(row)
+            raise _damaged(self.path, "it has no block")
+        return self._block(row)
 
     def block(self, *, number: int | None = None, hash: bytes | None = None) -> Block | None:
         """A block by its number or its hash; None if there is none."""
         statement = _BLOCK + ("WHERE number = ?" if hash is None else "WHERE hash = ?")
         row = self._database.execute(statement, (number if hash is None else hash,)).fetchone()
-        return None if row is None else _block(row)
+        return None if row is None else self._block(row)
 
     def blocks_after(self, sequence: int) -> list[Block]:
         """Blocks made after one with this sequence number, that are still there."""
         rows = self._database.execute(_BLOCK + "WHERE sequence > ? ORDER BY number", (sequence,))
-        return [_block(row) for row in rows]
+        return [self._block(row) for row in rows]
 
     def transaction_by_hash(self, hash: bytes) -> Included | None:
         """A transaction by its hash; None if no block has it."""
@@ -383,6 +386,16 @@ class Store:
         self._database.execute("DELETE FROM snapshot WHERE id >= ?", (identifier,))
         return Snapshot(number=row[0], state=Token(row[1]), travel=TimeTravel.from_text(row[2]))
 
+    def _block(self, row: Sequence[Any]) -> Block:
+        sequence, number, hash_, state, encoded = row
+        try:
+            header = Header.decode(encoded)
+        except ValueError as cause:
+            raise _damaged(self.path, f"block {number} has no header") from cause
+        return Block(
+            sequence=sequence, number=number, hash=hash_, state=Token(state), header=header
+        )
+
     def _one(self, statement: str) -> Any:
         return self._database.execute(statement).fetchone()[0]
 
@@ -420,10 +433,14 @@ def failure(path: Path | None, cause: sqlite3.Error) -> ChainError:
             hint="name a file in a folder that exists and is writable",
             code="unusable-chain-file",
         )
+    return _damaged(path, str(cause))
+
+
+def _damaged(path: Path | None, why: str) -> ChainError:
     return ChainError(
         "the chain file cannot be read or written",
-        where=where,
-        why=str(cause),
+        where=str(path or "memory"),
+        why=why,
         hint="check the disk's space; a damaged file has to be removed",
         code="chain-file-failed",
     )
@@ -487,17 +504,6 @@ def _foreign(path: Path | None, why: str) -> ChainError:
         why=why,
         hint="name a new file, or one that `local:PATH` made",
         code="not-a-chain-file",
-    )
-
-
-def _block(row: Sequence[Any]) -> Block:
-    sequence, number, hash_, state, header = row
-    return Block(
-        sequence=sequence,
-        number=number,
-        hash=hash_,
-        state=Token(state),
-        header=Header.decode(header),
     )
 
 
