@@ -223,6 +223,43 @@ def test_a_dry_run_sends_nothing(cli, digits_program: Path) -> None:
     assert made["transactions"][0]["gas_used"] <= registration["gas_limit"]
 
 
+def test_numbers_set_by_hand(cli, digits_program: Path) -> None:
+    """The nonce counts on over the transactions of one command; prices are those of the options."""
+    prices = ("--gas-price", "5gwei", "--priority-gas-price", "1gwei", "--gas-limit", "2000000")
+    ran = cli("register", digits_program, "--nonce", "0", *prices, "--json")
+    assert ran.code == 0, ran.err
+    assert [item["block"] for item in ran.document["transactions"]] == [1, 2]
+    for item in ran.document["transactions"]:
+        assert item["cost_wei"] == item["gas_used"] * 2 * 10**9  # base fee and tip
+    record = ran.document["record"]
+    low = cli("registry", "freeze", record, "--nonce", "1", "--json")
+    assert (low.code, low.document["error"]["code"]) == (1, "nonce-too-low")
+    plan = cli(
+        "registry", "freeze", record, "--nonce", "2", *prices, "--dry-run", "--json"
+    ).document
+    (planned,) = plan["transactions"]
+    assert (planned["nonce"], planned["gas_limit"]) == (2, 2_000_000)
+    assert planned["max_fee_per_gas_wei"] == 5 * 10**9
+    assert planned["priority_fee_per_gas_wei"] == 10**9
+    legacy = cli("registry", "freeze", record, "--legacy", "--dry-run", "--json").document
+    assert legacy["transactions"][0]["priority_fee_per_gas_wei"] is None
+
+
+def test_an_interrupt_while_sending_says_what_may_be(
+    cli, digits_program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("verifiable.chain.client.Chain.send", interrupted)
+    ran = cli("register", digits_program)
+    assert ran.code == 130
+    assert ran.out == ""
+    assert ran.err.endswith(
+        "interrupted: a transaction may have been sent; look before you try again\n"
+    )
+
+
 def test_async_prints_the_hash(cli, digits_program: Path) -> None:
     document = cli("register", digits_program, "--async", "--json").document
     deployment, registration = document["transactions"]
