@@ -53,7 +53,7 @@ def pauses() -> list[float]:
 @pytest.fixture
 def chain(provider: FaultyProvider, pauses: list[float]) -> Chain:
     """The client over `provider`; it does not wait, and notes how long it would have."""
-    return Chain(provider, url="https://node.example", sleep=pauses.append)
+    return Chain(provider, url="https://node.example", timeout_s=10.0, sleep=pauses.append)
 
 
 @pytest.fixture(params=["local:", "anvil:"])
