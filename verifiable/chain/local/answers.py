@@ -19,7 +19,7 @@ from verifiable.chain.local.transactions import LEGACY, Transaction, read_transa
 __all__ = [
     "block_json",
     "data_json",
-    "logs_json",
+    "log_json",
     "pending_json",
     "quantity_json",
     "receipt_json",
@@ -114,7 +114,7 @@ def receipt_json(node: Node, included: Included, block: Block) -> dict[str, Any]
         "cumulativeGasUsed": gas_used,
         "gasUsed": gas_used,
         "effectiveGasPrice": quantity_json(tx.price(block.header.base_fee)),
-        "logs": [_log_json(log, block, included.hash) for log in logs],
+        "logs": [log_json(log) for log in logs],
         "logsBloom": data_json(bloom_of([log.entry for log in logs])),
         "transactionHash": data_json(included.hash),
         "transactionIndex": "0x0",
@@ -126,28 +126,16 @@ def receipt_json(node: Node, included: Included, block: Block) -> dict[str, Any]
     }
 
 
-def logs_json(node: Node, logs: list[StoredLog]) -> list[dict[str, Any]]:
-    """Events and where they are."""
-    places: dict[int, tuple[Block, bytes]] = {}
-    answer = []
-    for log in logs:
-        if log.number not in places:
-            block = node.require(log.number)
-            included = node.store.transaction_of_block(log.number)
-            places[log.number] = block, b"" if included is None else included.hash
-        answer.append(_log_json(log, *places[log.number]))
-    return answer
-
-
-def _log_json(log: StoredLog, block: Block, transaction_hash: bytes) -> dict[str, Any]:
+def log_json(log: StoredLog) -> dict[str, Any]:
+    """An event and where it is."""
     return {
         "address": data_json(log.entry.address),
         "topics": [data_json(topic) for topic in log.entry.topics],
         "data": data_json(log.entry.data),
-        "blockHash": data_json(block.hash),
-        "blockNumber": quantity_json(block.number),
-        "blockTimestamp": quantity_json(block.header.time_s),
-        "transactionHash": data_json(transaction_hash),
+        "blockHash": data_json(log.block_hash),
+        "blockNumber": quantity_json(log.number),
+        "blockTimestamp": quantity_json(log.time_s),
+        "transactionHash": data_json(log.transaction_hash),
         "transactionIndex": "0x0",
         "logIndex": quantity_json(log.place),
         "removed": False,

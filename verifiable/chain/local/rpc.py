@@ -14,7 +14,7 @@ from verifiable.chain.engine import Engine
 from verifiable.chain.local.answers import (
     block_json,
     data_json,
-    logs_json,
+    log_json,
     pending_json,
     quantity_json,
     receipt_json,
@@ -312,7 +312,7 @@ def _receipt(service: Service, hash: bytes) -> Any:
 
 
 def _logs(service: Service, query: LogQuery) -> list[dict[str, Any]]:
-    return logs_json(service.node, find_logs(service.node, query))
+    return [log_json(log) for log in find_logs(service.node, query)]
 
 
 def _new_filter(service: Service, query: LogQuery) -> str:
@@ -325,16 +325,11 @@ def _new_block_filter(service: Service) -> str:
 
 def _filter_changes(service: Service, identifier: int) -> list[Any]:
     news = service.filters.changes(service.node, identifier)
-    logs = []
-    for item in news:
-        if isinstance(item, Block):
-            return [data_json(block.hash) for block in news if isinstance(block, Block)]
-        logs.append(item)
-    return logs_json(service.node, logs)
+    return [data_json(item.hash) if isinstance(item, Block) else log_json(item) for item in news]
 
 
 def _filter_logs(service: Service, identifier: int) -> list[dict[str, Any]]:
-    return logs_json(service.node, service.filters.logs(service.node, identifier))
+    return [log_json(log) for log in service.filters.logs(service.node, identifier)]
 
 
 def _uninstall_filter(service: Service, identifier: int) -> bool:

@@ -47,6 +47,7 @@ CREATE TABLE block (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     number INTEGER NOT NULL UNIQUE,
     hash BLOB NOT NULL UNIQUE,
+    time_s INTEGER NOT NULL,
     state BLOB NOT NULL,
     header BLOB NOT NULL
 );
@@ -77,7 +78,11 @@ CREATE TABLE snapshot (
 
 _BLOCK = "SELECT sequence, number, hash, state, header FROM block "
 _TRANSACTION = "SELECT hash, number, raw, sender, ok, created FROM tx "
-_LOG = "SELECT number, place, address, topic0, topic1, topic2, topic3, data FROM log "
+_LOG = (
+    "SELECT log.number, place, address, topic0, topic1, topic2, topic3, data, "
+    "block.hash, time_s, tx.hash "
+    "FROM log JOIN block ON block.number = log.number JOIN tx ON tx.number = log.number "
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +124,19 @@ class Included:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLog:
-    """An event: its block's number, its place among the block's logs."""
+    """An event and where it is.
+
+    Attributes:
+        number, block_hash, time_s: of its block.
+        place: among the block's events.
+        transaction_hash: of the transaction that made it.
+    """
 
     number: int
+    block_hash: bytes
+    time_s: int
     place: int
+    transaction_hash: bytes
     entry: LogEntry
 
 
@@ -299,7 +313,7 @@ class Store:
             topics: for each place of at most four the values allowed; empty: anything, also no
                 topic.
         """
-        where = ["number BETWEEN ? AND ?"]
+        where = ["log.number BETWEEN ? AND ?"]
         values: list[object] = [first, last]
         choices = [("address", addresses), *((f"topic{i}", t) for i, t in enumerate(topics))]
         for column, allowed in choices:
@@ -307,7 +321,7 @@ class Store:
                 where.append(f"{column} IN ({', '.join('?' * len(allowed))})")
                 values.extend(allowed)
         rows = self._database.execute(
-            _LOG + f"WHERE {' AND '.join(where)} ORDER BY number, place", values
+            _LOG + f"WHERE {' AND '.join(where)} ORDER BY log.number, place", values
         )
         return [_log(row) for row in rows]
 
@@ -322,8 +336,8 @@ class Store:
     ) -> None:
         """Put a block on top of the head."""
         self._database.execute(
-            "INSERT INTO block (number, hash, state, header) VALUES (?, ?, ?, ?)",
-            (header.number, hash, state, header.encode()),
+            "INSERT INTO block (number, hash, time_s, state, header) VALUES (?, ?, ?, ?, ?)",
+            (header.number, hash, header.time_s, state, header.encode()),
         )
         if included is not None:
             self._database.execute(
@@ -513,8 +527,15 @@ def _included(row: Sequence[Any]) -> Included:
 
 
 def _log(row: Sequence[Any]) -> StoredLog:
-    number, place, address, *topics, data = row
+    number, place, address, *topics, data, block_hash, time_s, transaction_hash = row
     entry = LogEntry(
         address=address, topics=tuple(topic for topic in topics if topic is not None), data=data
     )
-    return StoredLog(number=number, place=place, entry=entry)
+    return StoredLog(
+        number=number,
+        block_hash=block_hash,
+        time_s=time_s,
+        place=place,
+        transaction_hash=transaction_hash,
+        entry=entry,
+    )
