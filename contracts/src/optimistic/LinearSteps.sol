@@ -233,12 +233,13 @@ contract LinearSteps is StepFamily {
         if (rows.xWidth == 1 && rows.weightWidth == 1) return _dotBytes(witness, rows);
         unchecked {
             uint256 lanes = 32 / (rows.xWidth > rows.weightWidth ? rows.xWidth : rows.weightWidth);
-            while (rows.count != 0) {
-                if (rows.count < lanes) lanes = rows.count;
+            uint256 rest = rows.count;
+            while (rest != 0) {
+                if (rest < lanes) lanes = rest;
                 sum += _lanes(_word(witness, rows.xAt), _word(witness, rows.weightAt), lanes, rows);
                 rows.xAt += lanes * rows.xWidth;
                 rows.weightAt += lanes * rows.weightWidth;
-                rows.count -= lanes;
+                rest -= lanes;
             }
         }
     }

@@ -165,7 +165,7 @@ def open_segments(tree: TensorTree, segments: Iterable[Segment]) -> tuple[Run, .
     """
     ranges: list[tuple[int, int]] = []
     for first, last in sorted(
-        (tree.leaf_of(item.first), tree.leaf_of(item.first + item.count - 1)) for item in segments
+        (tree.leaf_of(item.first), tree.leaf_of(item.first + item.length - 1)) for item in segments
     ):
         if ranges and first <= ranges[-1][1] + 1:
             ranges[-1] = (ranges[-1][0], max(ranges[-1][1], last))

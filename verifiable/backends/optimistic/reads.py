@@ -24,7 +24,7 @@ class Segment(NamedTuple):
     """Neighbouring elements of an operand: row-major position of the first, and how many."""
 
     first: int
-    count: int
+    length: int
 
 
 Reads = tuple[tuple[Segment, ...], ...]
@@ -161,7 +161,7 @@ def _hull(segments: list[Segment]) -> tuple[Segment, ...]:
     if not segments:
         return ()
     first, last = segments[0], segments[-1]
-    return (Segment(first.first, last.first + last.count - first.first),)
+    return (Segment(first.first, last.first + last.length - first.first),)
 
 
 def _broadcast(element: int, result: Shape, operand: Shape) -> tuple[Segment, ...]:
