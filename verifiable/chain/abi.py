@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eth_abi.abi import default_codec
+from eth_abi.codec import ABICodec
+from eth_abi.decoding import StringDecoder
 from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import BaseEquals
+from eth_abi.registry import registry as eth_abi_registry
 
 from verifiable.chain.artifact import Artifact
 from verifiable.chain.rpc import shown
@@ -34,6 +37,29 @@ __all__ = [
 
 SELECTOR_BYTES = 4
 _FIXED_BYTES = re.compile("bytes([0-9]+)")
+
+
+class _Text(StringDecoder):
+    """Text that is not UTF-8 is read with U+FFFD in its place.
+
+    A contract stores any bytes as a string. If they could not be read, one hostile event would
+    hide all others from who lists them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(handle_string_errors="replace")  # type: ignore[no-untyped-call]
+
+
+def _codec() -> ABICodec:
+    # eth_abi declares no types for what makes a codec
+    registry = eth_abi_registry.copy()  # type: ignore[no-untyped-call]
+    registry.unregister_decoder("string")
+    text = BaseEquals("string")  # type: ignore[no-untyped-call]
+    registry.register_decoder(text, _Text, label="string")
+    return ABICodec(registry)
+
+
+_CODEC = _codec()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +177,7 @@ def encode(params: Sequence[Param], values: Sequence[Any], *, where: str) -> byt
         if len(values) != len(params):
             raise ValueError(f"{len(params)} arguments are needed, not {len(values)}")
         ordered = [_ordered(param, value) for param, value in zip(params, values, strict=True)]
-        return default_codec.encode([param.type for param in params], ordered)
+        return _CODEC.encode([param.type for param in params], ordered)
     except (EncodingError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as cause:
         raise ChainError(
             "the arguments do not fit the contract",
@@ -176,11 +202,11 @@ def decode(
         ChainError: `undecodable`: the data is not of these types.
     """
     try:
-        values = default_codec.decode([param.type for param in params], data, strict=strict)
+        values = _CODEC.decode([param.type for param in params], data, strict=strict)
         return tuple(_native(param, value) for param, value in zip(params, values, strict=True))
     except (
         DecodingError,
-        ValueError,  # a string that is not UTF-8
+        ValueError,
         OverflowError,
         TypeError,
         MemoryError,

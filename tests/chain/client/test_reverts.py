@@ -118,7 +118,6 @@ def test_reverts_on_a_chain(any_chain: Chain, echo: bytes) -> None:
         selector("Error(string)") + bytes(31),
         selector("Error(string)") + b"\xff" * 64,
         selector("Error(string)") + encode(["uint256", "uint256"], [32, 2**255]),
-        selector("Error(string)") + encode(["bytes"], [b"\xff\xfe not text"]),
         selector("Panic(uint256)") + bytes(31),
         selector("ModelRegistry_NotRegistrant(bytes32,address)") + bytes(32),
         selector("ModelRegistry_NotRegistrant(bytes32,address)") + b"\xff" * 64,
@@ -130,6 +129,12 @@ def test_data_that_does_not_fit_its_error(data: bytes) -> None:
     assert found.name == ""
     assert "does not fit" in found.text
     assert found.data == data
+
+
+def test_a_reason_that_is_not_text_is_shown_as_far_as_it_is() -> None:
+    found = decode_revert(selector("Error(string)") + encode(["bytes"], [b"\xff\xfe not text"]))
+    assert found.name == "Error"
+    assert found.arguments == {"message": "\ufffd\ufffd not text"}
 
 
 def test_a_reason_that_is_not_padded() -> None:

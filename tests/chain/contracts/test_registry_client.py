@@ -200,6 +200,19 @@ def test_squatter_has_a_record_of_another_name(registry: ModelRegistry) -> None:
     assert registry.record_of(name_of(program)).registrant == ALICE.address
 
 
+def test_text_that_is_none_hides_nothing(registry: ModelRegistry) -> None:
+    """Anyone can register a URI that is not UTF-8; the records beside it stay readable."""
+    mine, hostile = fresh_program(), fresh_program()
+    start = registry.register_model(ALICE, mine, uri="ipfs://x").block_number
+    preimage = tuple(getattr(hostile, field.name) for field in fields(hostile))
+    data = registry.contract.encode("registerModel", preimage, [], False, "MARK")
+    assert data.count(b"MARK") == 1
+    registry.chain.send(MALLORY, to=registry.address, data=data.replace(b"MARK", b"a\xff\xfeb"))
+    said = registry.events(ModelRegistered, from_block=start)
+    assert [event.uri for event in said] == ["ipfs://x", "a\ufffd\ufffdb"]
+    assert registry.uri_of(name_of(hostile, MALLORY)) == "a\ufffd\ufffdb"
+
+
 def refusals(registry: ModelRegistry) -> list[tuple[Any, RegistryError]]:
     """A call that the contract refuses, and the reason that it must give."""
     program, frozen = fresh_program(), fresh_program()
