@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
-from verifiable.chain.local import store
+from verifiable.chain.local import database
 from verifiable.chain.local.chain import LocalChain
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -64,7 +64,7 @@ def request_and_die(path: Path, method: str, params: list[Any], place: int) -> N
         connection.set_trace_callback(count)
         return connection
 
-    store.sqlite3.connect = traced
+    database.sqlite3.connect = traced
     with LocalChain.open(path) as chain:
         response = chain.request(method, params)
         os._exit(0 if "result" in response else 1)

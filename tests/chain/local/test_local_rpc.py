@@ -365,6 +365,10 @@ def test_development_accounts_sign_and_no_others_do(local: Node) -> None:
     refusal = error(local, "eth_sendTransaction", {"from": NOBODY, "to": ALICE})
     assert refusal == {"code": -32000, "message": "unknown account"}
     assert error(local, "eth_sendTransaction", {"to": ALICE})["message"] == "unknown account"
+    assert error(local, "eth_sendTransaction", {"from": ALICE, "value": "0x1"}) == {
+        "code": -32000,
+        "message": "contract creation without any data provided",
+    }
     for account in DEV_ACCOUNTS:
         sender = hexed(account.address)
         sent = result(local, "eth_sendTransaction", {"from": sender, "to": NOBODY, "value": "0x1"})

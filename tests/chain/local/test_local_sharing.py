@@ -11,7 +11,7 @@ import pytest
 from local_chain_kit import ALICE_KEY, NOBODY, Node, embedded, error, number, result, signed
 from local_chain_processes import CONTEXT, WAIT_S, end_of, hold, send_together, start
 
-from verifiable.chain.local import store
+from verifiable.chain.local import database
 from verifiable.chain.local.chain import LocalChain
 from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS
 
@@ -85,7 +85,7 @@ def test_a_reader_sees_whole_blocks_while_another_process_writes(tmp_path: Path)
 def test_a_file_that_stays_locked_is_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "BUSY_S", 0.2)
+    monkeypatch.setattr(database, "BUSY_S", 0.2)
     path = tmp_path / "chain.db"
     with LocalChain.open(path) as chain:
         node = embedded(chain)

@@ -13,7 +13,7 @@ from verifiable.chain.local.blocks import (
     bloom_of,
 )
 from verifiable.chain.local.node import Node
-from verifiable.chain.local.store import Block, Included, StoredLog
+from verifiable.chain.local.records import Block, Included, StoredLog
 from verifiable.chain.local.transactions import LEGACY, Transaction, read_transaction
 
 __all__ = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from verifiable.chain.local.records import TimeTravel
 from verifiable.chain.local.refusals import invalid_parameters
-from verifiable.chain.local.store import TimeTravel
 
 __all__ = ["MAX_TIME_S", "after_block", "forward", "next_time", "set_next"]
 

@@ -16,8 +16,8 @@ from verifiable.chain.local.fields import (
     parse_hash,
 )
 from verifiable.chain.local.node import Node
+from verifiable.chain.local.records import Block, StoredLog
 from verifiable.chain.local.refusals import SERVER_ERROR, Refusal, invalid_parameters
-from verifiable.chain.local.store import Block, StoredLog
 
 __all__ = ["Filters", "LogQuery", "find_logs", "parse_log_query"]
 

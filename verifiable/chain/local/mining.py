@@ -14,7 +14,7 @@ from verifiable.chain.local.blocks import (
 )
 from verifiable.chain.local.clock import after_block
 from verifiable.chain.local.node import Node, state_root_of
-from verifiable.chain.local.store import Included, Snapshot
+from verifiable.chain.local.records import Included, Snapshot
 from verifiable.chain.local.transactions import Transaction
 from verifiable.chain.local.validity import check_sender, check_transaction
 from verifiable.statement.hashing import keccak

@@ -20,9 +20,11 @@ from verifiable.chain.local.blocks import (
     Header,
 )
 from verifiable.chain.local.clock import next_time
+from verifiable.chain.local.database import mismatch
 from verifiable.chain.local.fields import LATEST, PENDING, BlockId
+from verifiable.chain.local.records import Block, Identity
 from verifiable.chain.local.refusals import SERVER_ERROR, Refusal
-from verifiable.chain.local.store import Block, Identity, Store, mismatch
+from verifiable.chain.local.store import Store
 from verifiable.statement.hashing import keccak
 from verifiable.statement.view import DEVELOPMENT_CHAIN_ID
 

@@ -23,7 +23,7 @@ from verifiable.chain.local.answers import (
 from verifiable.chain.local.blocks import BASE_FEE, BLOCK_GAS_LIMIT
 from verifiable.chain.local.calls import call, estimate
 from verifiable.chain.local.clock import forward, set_next
-from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS, dev_key
+from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS
 from verifiable.chain.local.fields import (
     LATEST,
     PENDING,
@@ -43,27 +43,17 @@ from verifiable.chain.local.fields import (
 from verifiable.chain.local.logs import Filters, LogQuery, find_logs, parse_log_query
 from verifiable.chain.local.mining import go_back, include, mine_empty, take_snapshot
 from verifiable.chain.local.node import Node
+from verifiable.chain.local.records import Block
 from verifiable.chain.local.refusals import (
     INVALID_PARAMETERS,
     METHOD_NOT_FOUND,
     Refusal,
     invalid_parameters,
-    invalid_transaction,
 )
-from verifiable.chain.local.store import Block
-from verifiable.chain.local.transactions import (
-    FEE_MARKET,
-    LEGACY,
-    WITH_ACCESS_LIST,
-    Transaction,
-    decode_transaction,
-    sign,
-)
+from verifiable.chain.local.sending import PRIORITY_FEE, sign_for_sender
+from verifiable.chain.local.transactions import Transaction, decode_transaction
 
-__all__ = ["METHODS", "PRIORITY_FEE", "Method", "Service", "find_method"]
-
-PRIORITY_FEE = 10**9
-"""Wei a unit of gas that is advised for the proposer, as anvil advises."""
+__all__ = ["METHODS", "Method", "Service", "find_method"]
 
 _MAX_FEE_HISTORY = 1_024
 
@@ -228,54 +218,7 @@ def _send_raw(service: Service, tx: Transaction) -> str:
 
 
 def _send(service: Service, fields: CallFields) -> str:
-    """Sign for a development account, whose key everybody has, and include the transaction."""
-    node = service.node
-    sender = fields.sender
-    key = None if sender is None else dev_key(sender)
-    if sender is None or key is None:
-        raise invalid_transaction("unknown account")
-    kind = fields.kind
-    if kind is None:
-        kind = FEE_MARKET
-        if fields.gas_price is not None:
-            kind = LEGACY if fields.access_list is None else WITH_ACCESS_LIST
-    if kind not in (LEGACY, WITH_ACCESS_LIST, FEE_MARKET):
-        raise invalid_transaction(f"transaction type not supported: {kind:#04x}")
-    if kind == FEE_MARKET and fields.gas_price is not None:
-        raise invalid_parameters("a transaction of type 2 has no gasPrice")
-    if kind != FEE_MARKET and (fields.max_fee, fields.priority_fee) != (None, None):
-        raise invalid_parameters(f"a transaction of type {kind} has no maxFeePerGas")
-    if kind == LEGACY and fields.access_list:
-        raise invalid_parameters("a transaction of type 0 has no accessList")
-    max_fee, priority_fee = _fees(fields, kind)
-    nonce = fields.nonce
-    if nonce is None:
-        nonce = node.engine().account(sender).nonce
-    tx = Transaction(
-        kind=kind,
-        chain_id=node.chain_id if fields.chain_id is None else fields.chain_id,
-        nonce=nonce,
-        max_fee=max_fee,
-        priority_fee=priority_fee,
-        gas_limit=estimate(node, fields) if fields.gas is None else fields.gas,
-        to=fields.to,
-        value=fields.value,
-        data=fields.data,
-        access_list=fields.access_list or (),
-        sender=sender,
-    )
-    return data_json(include(node, sign(tx, key)))
-
-
-def _fees(fields: CallFields, kind: int) -> tuple[int, int]:
-    if kind != FEE_MARKET:
-        price = BASE_FEE + PRIORITY_FEE if fields.gas_price is None else fields.gas_price
-        return price, price
-    tip = fields.priority_fee
-    if fields.max_fee is None:
-        tip = PRIORITY_FEE if tip is None else tip
-        return 2 * BASE_FEE + tip, tip
-    return fields.max_fee, min(PRIORITY_FEE, fields.max_fee) if tip is None else tip
+    return data_json(include(service.node, sign_for_sender(service.node, fields)))
 
 
 def _block_number(service: Service) -> str:

@@ -8,35 +8,34 @@ moment. After a loss of power the last blocks may be gone, and then they are gon
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import time
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from verifiable.chain.engine import LogEntry, Token
 from verifiable.chain.local.blocks import Header
-from verifiable.errors import ChainError
+from verifiable.chain.local.database import (
+    APPLICATION_ID,
+    connect,
+    damaged,
+    failure,
+    foreign,
+    mismatch,
+)
+from verifiable.chain.local.records import (
+    Block,
+    Identity,
+    Included,
+    Snapshot,
+    StoredLog,
+    TimeTravel,
+)
 
-__all__ = [
-    "Block",
-    "Identity",
-    "Included",
-    "NodeStore",
-    "Snapshot",
-    "Store",
-    "StoredLog",
-    "TimeTravel",
-]
+__all__ = ["NodeStore", "Store"]
 
 SCHEMA = 1
-APPLICATION_ID = 0x76657269  # "veri": how SQLite files of this kind are told apart
-
-BUSY_S = 60.0
-"""Another process may hold the file for as long as its transaction executes."""
 
 _MAX_ID = (1 << 63) - 1
 
@@ -85,93 +84,6 @@ _LOG = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What a file must agree on with who opens it."""
-
-    chain_id: int
-    rules: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """A block in the file.
-
-    Attributes:
-        sequence: grows with every block ever made, also over blocks that were dropped.
-        state: of the accounts after the block, as the engine names it. Development methods that
-            set a balance change it; the header keeps the root that it was made with.
-    """
-
-    sequence: int
-    number: int
-    hash: bytes
-    state: Token
-    header: Header
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Included:
-    """A transaction in its block, and what became of it; gas and fees are in bytes and header."""
-
-    hash: bytes
-    number: int
-    raw: bytes
-    sender: bytes
-    ok: bool
-    created: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredLog:
-    """An event and where it is.
-
-    Attributes:
-        number, block_hash, time_s: of its block.
-        place: among the block's events.
-        transaction_hash: of the transaction that made it.
-    """
-
-    number: int
-    block_hash: bytes
-    time_s: int
-    place: int
-    transaction_hash: bytes
-    entry: LogEntry
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeTravel:
-    """How the chain's clock differs from the machine's.
-
-    Attributes:
-        offset_s: seconds that are added.
-        next_s: exact Unix time of the next block; None: whatever the clock says.
-    """
-
-    offset_s: int = 0
-    next_s: int | None = None
-
-    def as_text(self) -> str:
-        """JSON, as the file keeps it."""
-        return json.dumps([self.offset_s, self.next_s])
-
-    @classmethod
-    def from_text(cls, text: str) -> TimeTravel:
-        """Read what `as_text` wrote."""
-        offset_s, next_s = json.loads(text)
-        return cls(offset_s=offset_s, next_s=next_s)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A point to which the chain can go back."""
-
-    number: int
-    state: Token
-    travel: TimeTravel
-
-
 class NodeStore(MutableMapping[bytes, bytes]):
     """Trie nodes and code, for the engine. Nothing is deleted, no value changes."""
 
@@ -208,7 +120,7 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._database = _connect(path)
+        self._database = connect(path)
         self.nodes = NodeStore(self._database)
 
     def close(self) -> None:
@@ -244,7 +156,7 @@ class Store:
         tables = self._one("SELECT count(*) FROM sqlite_master")
         if self._one("PRAGMA application_id") != APPLICATION_ID:
             if tables:
-                raise _foreign(self.path, "it is a SQLite database of something else")
+                raise foreign(self.path, "it is a SQLite database of something else")
             return None
         meta = dict(self._database.execute("SELECT key, value FROM meta"))
         if meta.get("schema") != str(SCHEMA):
@@ -252,7 +164,7 @@ class Store:
         try:
             return Identity(chain_id=int(meta["chain_id"]), rules=meta["rules"])
         except (KeyError, ValueError) as cause:
-            raise _damaged(self.path, "it does not say which chain it is") from cause
+            raise damaged(self.path, "it does not say which chain it is") from cause
 
     def create(self, identity: Identity) -> None:
         """Lay out an empty file."""
@@ -274,7 +186,7 @@ class Store:
         """The newest block."""
         row = self._database.execute(_BLOCK + "ORDER BY number DESC LIMIT 1").fetchone()
         if row is None:
-            raise _damaged(self.path, "it has no block")
+            raise damaged(self.path, "it has no block")
         return self._block(row)
 
     def block(self, *, number: int | None = None, hash: bytes | None = None) -> Block | None:
@@ -405,120 +317,13 @@ class Store:
         try:
             header = Header.decode(encoded)
         except ValueError as cause:
-            raise _damaged(self.path, f"block {number} has no header") from cause
+            raise damaged(self.path, f"block {number} has no header") from cause
         return Block(
             sequence=sequence, number=number, hash=hash_, state=Token(state), header=header
         )
 
     def _one(self, statement: str) -> Any:
         return self._database.execute(statement).fetchone()[0]
-
-
-def mismatch(path: Path | None, what: str, found: str, wanted: str) -> ChainError:
-    """The error for a file that was made with something else than what opens it."""
-    return ChainError(
-        f"the chain file has another {what}",
-        where=str(path or "memory"),
-        why=f"it was made with {what} {found}, and this is {wanted}",
-        hint="open it with what made it, or name a new file",
-        code="chain-file-mismatch",
-    )
-
-
-def failure(path: Path | None, cause: sqlite3.Error) -> ChainError:
-    """What went wrong in SQLite, in this package's terms."""
-    where = str(path or "memory")
-    name = getattr(cause, "sqlite_errorname", "")
-    if name.startswith("SQLITE_NOTADB"):
-        return _foreign(path, "it is no SQLite database")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return ChainError(
-            "the chain file stayed locked",
-            where=where,
-            why=f"another process has been writing to it for {BUSY_S:.0f} seconds",
-            hint="wait for it, or end it",
-            code="chain-file-busy",
-        )
-    if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-        return ChainError(
-            "cannot open the chain file",
-            where=where,
-            why=str(cause),
-            hint="name a file in a folder that exists and is writable",
-            code="unusable-chain-file",
-        )
-    return _damaged(path, str(cause))
-
-
-def _damaged(path: Path | None, why: str) -> ChainError:
-    return ChainError(
-        "the chain file cannot be read or written",
-        where=str(path or "memory"),
-        why=why,
-        hint="check the disk's space; a damaged file has to be removed",
-        code="chain-file-failed",
-    )
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    """Open or make a file, and change nothing in one that is not ours."""
-    if path is not None and path.is_dir():
-        raise ChainError(
-            "cannot open the chain file",
-            where=str(path),
-            why="it is a folder",
-            hint="name a file in it",
-            code="unusable-chain-file",
-        )
-    try:
-        database = sqlite3.connect(
-            ":memory:" if path is None else path,
-            timeout=BUSY_S,
-            isolation_level=None,  # transactions begin and end where we say
-            check_same_thread=False,  # the chain's lock lets one thread in
-        )
-    except (sqlite3.Error, ValueError) as cause:  # ValueError: a null byte in the path
-        if isinstance(cause, ValueError):
-            cause = sqlite3.OperationalError(str(cause))
-            cause.sqlite_errorname = "SQLITE_CANTOPEN"
-        raise failure(path, cause) from cause
-    try:
-        application_id = database.execute("PRAGMA application_id").fetchone()[0]
-        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application_id != APPLICATION_ID and (application_id or tables):
-            raise _foreign(path, "it is a SQLite database of something else")
-        _journal(database)
-    except sqlite3.Error as cause:
-        database.close()
-        raise failure(path, cause) from cause
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _journal(database: sqlite3.Connection) -> None:
-    """Write ahead. SQLite does not wait for others when it changes the journal's kind: we do."""
-    deadline = time.monotonic() + BUSY_S
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError as cause:
-            if "locked" not in str(cause) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-    database.execute("PRAGMA synchronous = NORMAL")
-
-
-def _foreign(path: Path | None, why: str) -> ChainError:
-    return ChainError(
-        "this is no chain file",
-        where=str(path or "memory"),
-        why=why,
-        hint="name a new file, or one that `local:PATH` made",
-        code="not-a-chain-file",
-    )
 
 
 def _included(row: Sequence[Any]) -> Included:
