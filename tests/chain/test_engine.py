@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -414,6 +415,29 @@ class TestOutcomes:
         assert result.gas_used == 200_000
         assert engine.account(created).code == PUT
         assert engine.account(ALICE).nonce == 1
+
+    def test_jump_beyond_a_long_run_of_pushes_needs_no_deep_stack(
+        self, engine: PyEvmEngine
+    ) -> None:
+        engine.place(CONTRACT, assemble(20_004, "JUMP") + b"\x60" * 20_000 + b"\x5b")
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(1000)
+        try:
+            result = engine.call(block(), message(to=CONTRACT))
+        finally:
+            sys.setrecursionlimit(limit)
+        assert result.ok
+
+    def test_ripemd_needs_no_openssl(
+        self, engine: PyEvmEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def absent(name: str, *data: bytes) -> None:
+            raise ValueError(f"unsupported hash type {name}")
+
+        monkeypatch.setattr(hashlib, "new", absent)
+        digest = "9c1185a5c5e9fc54612808977ee8f548b2258d31"  # of nothing
+        found = engine.call(block(), message(to=word(3)[12:])).output
+        assert found == bytes(12) + bytes.fromhex(digest)
 
     def test_self_destruction_warns_nobody(self, engine: PyEvmEngine) -> None:
         engine.place(CONTRACT, assemble("CALLER SELFDESTRUCT"))

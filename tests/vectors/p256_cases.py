@@ -48,6 +48,9 @@ def p256(rng: random.Random) -> Iterator[Case]:
         yield f"r = {name}", words(digest, value, s, x, y)
         yield f"s = {name}", words(digest, r, value, x, y)
     yield "key not on the curve", words(digest, r, s, x, y ^ 1)
+    # of digest 0, r = s = x is a signature by any (x, y) that the equation of the curve lets pass
+    yield "digest 0 signed by r = s = x", words(0, x % P256_N, x % P256_N, x, y)
+    yield "the same for a key not on the curve", words(0, x % P256_N, x % P256_N, x, y ^ 1)
     yield "key at infinity", words(digest, r, s, 0, 0)
     yield "key x = p", words(digest, r, s, P256_P, y)
     yield "key y = p", words(digest, r, s, x, P256_P)

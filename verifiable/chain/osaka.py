@@ -104,10 +104,10 @@ def _jump_destinations(code: bytes) -> frozenset[int]:
 
 
 class _Code(CodeStream):
-    """Code whose jumps are checked in one pass.
+    """Code whose jumps are checked in one pass, which the frames that run it share.
 
-    py-evm looks back from each destination, one Python frame a byte in the worst case: a long
-    run of PUSH1 exhausts the interpreter's stack.
+    py-evm looks back from each destination by recursion, in each frame anew: a long run of PUSH1
+    takes one Python frame a byte.
     """
 
     def __init__(self, code_bytes: bytes) -> None:
