@@ -101,8 +101,10 @@ def ask_anvil(vectors: list[dict[str, str]]) -> None:
             assert answer == expected(vector), vector["case"]
 
 
-def signed_by_openssl(rng: random.Random) -> tuple[int, int, int, int, int]:
-    key = ec.derive_private_key(rng.randrange(1, ORDER), ec.SECP256R1())
+def signed_by_openssl(
+    rng: random.Random, secret: int | None = None
+) -> tuple[int, int, int, int, int]:
+    key = ec.derive_private_key(secret or rng.randrange(1, ORDER), ec.SECP256R1())
     digest = rng.randbytes(32)
     signature = key.sign(digest, ec.ECDSA(utils.Prehashed(SHA256())))
     public = key.public_key().public_numbers()
@@ -137,6 +139,12 @@ def test_p256_reduces_nothing_that_it_should_refuse() -> None:
     assert not is_signed(digest, r, s, x + FIELD, y)
     assert not is_signed(digest, r, s, x, y + FIELD)
     assert not is_signed(digest, r, s, x, y - FIELD)
+
+
+@pytest.mark.parametrize("secret", [1, 2, ORDER - 1, ORDER - 2])
+def test_p256_adds_keys_that_meet_the_generator(secret: int) -> None:
+    """The sum of G and K is a doubling for the first, and the point at infinity for -G."""
+    assert is_signed(*signed_by_openssl(random.Random(3), secret))
 
 
 def test_p256_doubles_where_both_terms_meet() -> None:
