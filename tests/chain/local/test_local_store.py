@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
@@ -106,6 +107,22 @@ def test_a_file_of_something_else_is_left_as_it_is(
     assert str(path) in str(refusal)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_file_may_have_the_name_of_a_database_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for blocks in range(2):
+        with LocalChain.open(Path(":memory:")) as chain:
+            assert number(embedded(chain), "eth_blockNumber") == blocks
+            result(embedded(chain), "evm_mine")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "chain.db")
+    assert refusal_of(tmp_path / "chain.db").code in ("unusable-chain-file", "chain-file-failed")
 
 
 def test_an_empty_file_becomes_a_chain(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         )
     try:
         database = sqlite3.connect(
-            ":memory:" if path is None else path,
+            ":memory:" if path is None else path.absolute(),  # a file may have that name too
             timeout=BUSY_S,
             isolation_level=None,  # transactions begin and end where we say
             check_same_thread=False,  # the chain's lock lets one thread in
