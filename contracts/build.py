@@ -22,7 +22,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ARTIFACTS = HERE.parent / "verifiable" / "chain" / "artifacts"
-DEADLINE_S = 300
+DEADLINE_S = 600
 
 
 def main() -> int:

@@ -114,6 +114,7 @@ def test_lock_file_names_no_download_address() -> None:
             assert resolved.startswith("https://registry.npmjs.org/"), name
 
 
+@pytest.mark.slow  # `make contracts-check` does the same
 @pytest.mark.skipif(
     shutil.which("node") is None or not (CONTRACTS / "node_modules" / "solc").is_dir(),
     reason="compiled again only with Node and `npm ci` in contracts/",
@@ -123,6 +124,6 @@ def test_compiler_makes_the_same_bytes() -> None:
         [sys.executable, CONTRACTS / "build.py", "--check"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
