@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IStepRouter} from "./IStepRouter.sol";
 import {IStepVerifier} from "./IStepVerifier.sol";
 import {NodeDescriptor} from "./NodeDescriptor.sol";
 
@@ -8,7 +9,7 @@ import {NodeDescriptor} from "./NodeDescriptor.sol";
 /// @notice Hands each node to the contract that judges its operator.
 /// @dev The families are fixed for good. Their code hashes, with this contract's, are part of what a
 ///      program's registrant vouches for.
-contract StepRouter is IStepVerifier {
+contract StepRouter is IStepRouter {
     /// @notice An address has no code, so it can judge nothing.
     /// @param family The address.
     error StepRouter_NoCode(address family);
@@ -77,8 +78,8 @@ contract StepRouter is IStepVerifier {
         (linear, elementwise, window, movement) = (LINEAR, ELEMENTWISE, WINDOW, MOVEMENT);
     }
 
-    /// @notice Digest over the families' code: keccak256 of their code hashes, by first opcode.
-    /// @return digest Changes with any rule.
+    /// @inheritdoc IStepRouter
+    /// @dev keccak256 of their code hashes, by first opcode.
     function familyCodeHashes() external view returns (bytes32 digest) {
         digest = keccak256(
             abi.encode(

@@ -33,6 +33,15 @@ interface Vm {
         external
         pure
         returns (bytes32);
+    function parseJsonBytes32Array(string calldata json, string calldata key)
+        external
+        pure
+        returns (bytes32[] memory);
+    function parseJsonInt(string calldata json, string calldata key) external pure returns (int256);
+    function parseJsonIntArray(string calldata json, string calldata key)
+        external
+        pure
+        returns (int256[] memory);
     function parseJsonString(string calldata json, string calldata key)
         external
         pure
@@ -41,9 +50,11 @@ interface Vm {
         external
         pure
         returns (uint256);
+    function pauseGasMetering() external;
     function prank(address sender) external;
     function publicKeyP256(uint256 privateKey) external pure returns (uint256 x, uint256 y);
     function readFile(string calldata path) external view returns (string memory);
+    function resumeGasMetering() external;
     function roll(uint256 number) external;
     function signP256(uint256 privateKey, bytes32 digest)
         external
