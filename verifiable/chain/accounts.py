@@ -23,6 +23,7 @@ from verifiable.chain.keystore import (
 from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS, dev_key, is_dev_account
 from verifiable.chain.signing import Signer, Transaction
 from verifiable.errors import AccountError
+from verifiable.recursion import recursion_limit_kept
 from verifiable.statement.view import ADDRESS_BYTES, DEVELOPMENT_CHAIN_ID
 
 __all__ = ["KeySigner", "Prompt", "SignerChoice", "UnlockedSigner", "parse_key", "signer_from"]
@@ -88,7 +89,8 @@ class KeySigner:
                 code="no-chain-id",
             )
         refuse_development_key(self._address, chain_id)
-        from eth_account import Account
+        with recursion_limit_kept():
+            from eth_account import Account
 
         raw, failure = b"", ""
         try:
@@ -280,7 +282,8 @@ def _malformed_key(why: str) -> AccountError:
 
 
 def _address_of(key: bytes) -> bytes:
-    from eth_keys.datatypes import PrivateKey
+    with recursion_limit_kept():
+        from eth_keys.datatypes import PrivateKey
 
     address: bytes = PrivateKey(key).public_key.to_canonical_address()
     return address

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from verifiable.chain.addresses import checksummed, parse_address
 from verifiable.errors import AccountError, InvalidInput
+from verifiable.recursion import recursion_limit_kept
 
 __all__ = ["Keystore", "foundry_keystore", "looks_secret", "read_keystore", "readable_by_others"]
 
@@ -57,7 +58,8 @@ class Keystore:
         Raises:
             AccountError: `wrong-password`.
         """
-        from eth_keyfile.keyfile import decode_keyfile_json
+        with recursion_limit_kept():
+            from eth_keyfile.keyfile import decode_keyfile_json
 
         key: bytes | None = None
         try:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from verifiable.backends.ezkl.instances import FIELD_MODULUS
 from verifiable.errors import MalformedFile, MissingDependency
+from verifiable.recursion import recursion_limit_kept
 
 __all__ = ["MAX_LOGROWS", "SrsFile", "check_structure", "open_srs", "verifier_srs"]
 
@@ -140,17 +140,14 @@ def check_structure(srs: SrsFile) -> None:
 
 
 def _curve() -> Any:
-    limit = sys.getrecursionlimit()
     try:
-        from py_ecc import optimized_bn128
+        with recursion_limit_kept():
+            from py_ecc import optimized_bn128
     except ImportError as cause:
         raise MissingDependency(
             "the package py-ecc is needed to check a reference string",
             hint="run pip install 'verifiable[ezkl]'",
         ) from cause
-    finally:
-        # py-ecc raises the limit to 100,000: any deep recursion would then end the process
-        sys.setrecursionlimit(limit)
     return optimized_bn128
 
 

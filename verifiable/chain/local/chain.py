@@ -26,6 +26,7 @@ from verifiable.chain.local.refusals import (
 from verifiable.chain.local.rpc import Method, Service, find_method
 from verifiable.chain.local.store import Store
 from verifiable.errors import VerifiableError
+from verifiable.recursion import EVM_RECURSION_LIMIT, recursion_limit_kept
 
 __all__ = ["LocalChain"]
 
@@ -56,7 +57,8 @@ class LocalChain:
                 cannot be read or written, or another process held it for too long.
         """
         if engine is None:
-            from verifiable.chain.pyevm_engine import PyEvmEngine  # takes two seconds to load
+            with recursion_limit_kept(at_least=EVM_RECURSION_LIMIT):
+                from verifiable.chain.pyevm_engine import PyEvmEngine  # takes two seconds to load
 
             engine = PyEvmEngine
         store = Store(None if path is None else Path(path))
