@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
@@ -14,7 +17,8 @@ from verifiable.program.execute import Trace, execute
 from verifiable.program.operators import OPERATORS
 from verifiable.testing.strategies import cases
 
-SAMPLE = 16
+VECTORS = Path(__file__).parents[2] / "vectors" / "steps.json"
+SAMPLE = 14
 """Elements per operator in the fast set."""
 
 
@@ -54,6 +58,17 @@ def agree(steps: StepContracts, name: str, count: int, per_node: int) -> None:
 @pytest.mark.parametrize("name", GENERATORS)
 def test_contract_and_reference_agree(steps: StepContracts, name: str) -> None:
     agree(steps, name, SAMPLE, per_node=2)
+
+
+def test_shipped_contracts_judge_the_vectors(steps: StepContracts) -> None:
+    cases = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
+    assert {case["operator"] for case in cases} == set(OPERATORS)
+    for case in cases[::2]:
+        data = {name: bytes.fromhex(case[name][2:]) for name in ("desc", "witness")}
+        roots = [bytes.fromhex(root[2:]) for root in case["operand_roots"]]
+        for value, fault in ((case["value"], False), (case["wrong"][-1], True)):
+            head = (data["desc"], case["leaf_log2"], case["element"], int(value))
+            assert steps.is_fault(*head, roots, data["witness"]).fault is fault
 
 
 @pytest.mark.slow
