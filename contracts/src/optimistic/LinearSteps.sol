@@ -334,6 +334,20 @@ contract LinearSteps is StepFamily {
             uint256 xShift = 256 - xBits;
             uint256 weightShift = 256 - weightBits;
             int256 zero = rows.zero;
+            for (; count > 3; count -= 4) {
+                sum += ((int256(x) >> xShift) - zero) * (int256(weight) >> weightShift);
+                x <<= xBits;
+                weight <<= weightBits;
+                sum += ((int256(x) >> xShift) - zero) * (int256(weight) >> weightShift);
+                x <<= xBits;
+                weight <<= weightBits;
+                sum += ((int256(x) >> xShift) - zero) * (int256(weight) >> weightShift);
+                x <<= xBits;
+                weight <<= weightBits;
+                sum += ((int256(x) >> xShift) - zero) * (int256(weight) >> weightShift);
+                x <<= xBits;
+                weight <<= weightBits;
+            }
             for (; count != 0; --count) {
                 sum += ((int256(x) >> xShift) - zero) * (int256(weight) >> weightShift);
                 x <<= xBits;

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eth_abi import decode, encode
 
 from verifiable.chain.artifact import load_artifact
 from verifiable.chain.engine import BlockEnv, Result, TxEnv
+from verifiable.chain.gas import floor_gas, intrinsic_gas
 from verifiable.chain.pyevm_engine import PyEvmEngine
 from verifiable.statement.hashing import keccak
 
-__all__ = ["FAMILIES", "GAS_LIMIT", "REASONS", "StepContracts", "Unsupported", "WitnessRefused"]
+__all__ = [
+    "FAMILIES",
+    "GAS_LIMIT",
+    "REASONS",
+    "Gas",
+    "StepContracts",
+    "Unsupported",
+    "WitnessRefused",
+    "fault_call",
+]
 
 GAS_LIMIT = 1 << 24
 
@@ -54,6 +64,36 @@ class Answer:
     gas: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gas:
+    """Gas of a transaction: `used` is the larger of `floor` and `intrinsic + execution`.
+
+    Attributes:
+        floor: EIP-7623, for the calldata alone.
+        intrinsic: 21,000 and the calldata at its standard price.
+        execution: the code.
+    """
+
+    used: int
+    floor: int
+    intrinsic: int
+    execution: int
+
+
+def fault_call(
+    desc: bytes,
+    leaf_log2: int,
+    element: int,
+    claimed: int,
+    roots: Sequence[bytes],
+    witness: bytes,
+) -> bytes:
+    """Calldata of `isFault`."""
+    types = ["bytes", "uint8", "uint256", "int256", "bytes32[]", "bytes"]
+    values = [desc, leaf_log2, element, claimed, list(roots), witness]
+    return selector(_IS_FAULT) + encode(types, values)
+
+
 def selector(signature: str) -> bytes:
     return keccak(signature.encode())[:4]
 
@@ -81,11 +121,27 @@ class StepContracts:
         Raises:
             Unsupported, WitnessRefused: it reverted.
         """
-        types = ["bytes", "uint8", "uint256", "int256", "bytes32[]", "bytes"]
-        values = [desc, leaf_log2, element, claimed, list(roots), witness]
-        result = self.call(selector(_IS_FAULT) + encode(types, values))
+        data = fault_call(desc, leaf_log2, element, claimed, roots, witness)
+        result = self.call(data)
         assert len(result.output) == 32
         return Answer(fault=bool(int.from_bytes(result.output)), gas=result.gas_used)
+
+    def gas_of(self, data: bytes) -> Gas:
+        """Take apart what a transaction to the router costs.
+
+        Raises:
+            Unsupported, WitnessRefused: it reverted.
+        """
+        message = _message(self.router, data)
+        # An access list costs gas that the floor does not count, so the floor cannot hide the rest.
+        padded = replace(message, access_list=((bytes(20), tuple(range(1600))),))
+        with_list = self._checked(self.engine.call(_BLOCK, padded)).gas_used
+        return Gas(
+            used=self._checked(self.engine.call(_BLOCK, message)).gas_used,
+            floor=floor_gas(message),
+            intrinsic=intrinsic_gas(message),
+            execution=with_list - intrinsic_gas(padded),
+        )
 
     def check_node(self, desc: bytes, leaf_log2: int) -> None:
         """Ask the router.
@@ -97,7 +153,9 @@ class StepContracts:
 
     def call(self, data: bytes, to: bytes | None = None) -> Result:
         """Call the router, or another contract."""
-        result = self.engine.call(_BLOCK, _message(to or self.router, data))
+        return self._checked(self.engine.call(_BLOCK, _message(to or self.router, data)))
+
+    def _checked(self, result: Result) -> Result:
         if result.ok:
             return result
         if result.output[:4] == selector("Step_Unsupported(uint8)"):

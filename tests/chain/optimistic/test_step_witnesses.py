@@ -142,13 +142,11 @@ def test_no_witness_makes_an_honest_element_wrong(steps: StepContracts, name: st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATORS)
-def test_no_witness_makes_any_element_of_a_small_node_wrong(
-    steps: StepContracts, name: str
-) -> None:
+def test_no_witness_makes_any_element_of_a_small_node_wrong(fast: StepContracts, name: str) -> None:
     for seed in range(2, 5):
         trace = small_case(name, seed)
         for element in range(min(trace.values[-1].size, 12)):
-            attack(steps, trace, element, stride=1)
+            attack(fast, trace, element, stride=1)
 
 
 @pytest.fixture(scope="module")

@@ -73,20 +73,20 @@ def test_shipped_contracts_judge_the_vectors(steps: StepContracts) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATORS)
-def test_contract_and_reference_agree_on_a_thousand(steps: StepContracts, name: str) -> None:
-    agree(steps, name, 1000, per_node=4)
+def test_contract_and_reference_agree_on_a_thousand(fast: StepContracts, name: str) -> None:
+    agree(fast, name, 1000, per_node=4)
 
 
 @pytest.mark.slow
 @seed(20260)
 @settings(max_examples=60, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=cases(), draw=st.integers(0, 1 << 16))
-def test_random_programs_are_judged_node_by_node(steps: StepContracts, case, draw: int) -> None:
+def test_random_programs_are_judged_node_by_node(fast: StepContracts, case, draw: int) -> None:
     program, inputs = case
     trace = execute(program, inputs, tier="reference")
     for index in range(len(program.nodes)):
-        steps.check_node(StepOpener(trace).open(index, 0).desc, 10)
-        judge(steps, trace, index, [draw % trace.values[index].size], draw)
+        fast.check_node(StepOpener(trace).open(index, 0).desc, 10)
+        judge(fast, trace, index, [draw % trace.values[index].size], draw)
 
 
 def test_wrong_values_hold_every_edge_and_bit() -> None:
