@@ -30,7 +30,13 @@ from verifiable.chain.deployment import (
     initcode,
 )
 from verifiable.chain.logs import Topics, find_logs
-from verifiable.chain.receipts import Waiting, find_receipt, wait_for_receipt, why_it_failed
+from verifiable.chain.receipts import (
+    Waiting,
+    find_receipt,
+    lost_sight,
+    wait_for_receipt,
+    why_it_failed,
+)
 from verifiable.chain.reverts import ErrorTable, error_table, shipped_errors
 from verifiable.chain.rpc import Node, NodeRefusal, Provider
 from verifiable.chain.sending import make_plan, submit
@@ -133,6 +139,19 @@ class Chain:
         """
         fields = message(sender=sender, to=to, data=data)
         return call(self._node, fields, block, errors=self.errors, what=what)
+
+    def created_code(self, code: bytes, *, block: BlockTag = "latest") -> bytes:
+        """The code that a creation would leave on the state after a block; nothing is created.
+
+        Args:
+            code: what the creation executes, see `initcode`.
+
+        Raises:
+            Reverted: the constructor failed.
+            ChainError: the node failed.
+        """
+        fields = message(sender=None, to=None, data=code)
+        return call(self._node, fields, block, errors=self.errors, what="the creation failed")
 
     def code(self, address: bytes, block: BlockTag = "latest") -> bytes:
         """Code at an address; empty if there is none."""
@@ -410,7 +429,10 @@ class Chain:
         return Deployment(address=address, receipt=receipt)
 
     def _check_deployed(self, artifact: Artifact, address: bytes, receipt: Receipt) -> None:
-        code = self.code(address, receipt.block_number)
+        try:
+            code = self.code(address, receipt.block_number)
+        except ChainError as cause:
+            raise lost_sight(self._node, receipt.transaction_hash, cause) from None
         check_code(artifact, address, code, code_hash=None, where=self.source)
 
     def _send(

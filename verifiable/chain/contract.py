@@ -188,6 +188,14 @@ class Contract:
             if log.entry.address == self.address and log.entry.topics[:1] == (event.topic,)
         ]
 
+    def read_event(self, name: str, log: LogRecord) -> EventRecord:
+        """One event of this contract, from its log.
+
+        Raises:
+            ChainError: `bad-answer`, `undecodable`: it is not of this kind.
+        """
+        return self._record(select(self.artifact, "event", name), log)
+
     def _topics(self, event: AbiEntry, filters: dict[str, Any]) -> list[bytes | None]:
         where = f"{self.artifact.name}.{event.signature}"
         topics: list[bytes | None] = [event.topic]

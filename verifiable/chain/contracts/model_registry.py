@@ -6,7 +6,6 @@ compares them with its ABI both ways.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
@@ -16,6 +15,7 @@ from verifiable.chain.artifact import load_artifact
 from verifiable.chain.calls import BlockTag
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
+from verifiable.chain.contracts.names import snake_case
 from verifiable.chain.deployment import DEPLOYMENT_PROXY, create2_address
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import EventRecord, LogRecord, Receipt, TxOptions
@@ -256,7 +256,7 @@ def error_of(refusal: Reverted) -> RegistryError | None:
     kind = ERRORS.get(refusal.name)
     if kind is None:
         return None
-    return kind(**{_snake(name): value for name, value in refusal.arguments.items()})
+    return kind(**{snake_case(name): value for name, value in refusal.arguments.items()})
 
 
 class ModelRegistry:
@@ -481,7 +481,7 @@ class ModelRegistry:
             ChainError: as `Contract.events`.
         """
         entry = select(ARTIFACT, "event", kind.__name__)
-        names = {_snake(param.name): param.name for param in entry.inputs}
+        names = {snake_case(param.name): param.name for param in entry.inputs}
         wanted = {names.get(name, name): value for name, value in (filters or {}).items()}
         found = self.contract.events(
             kind.__name__, from_block=from_block, to_block=to_block, filters=wanted
@@ -503,12 +503,10 @@ class ModelRegistry:
 
 
 def _event(kind: type[EventT], record: EventRecord) -> EventT:
-    arguments: dict[str, Any] = {_snake(name): value for name, value in record.arguments.items()}
+    arguments: dict[str, Any] = {
+        snake_case(name): value for name, value in record.arguments.items()
+    }
     if "program" in arguments:
         names = (field.name for field in fields(Program))
         arguments["program"] = Program(**dict(zip(names, arguments["program"], strict=True)))
     return kind(log=record.log, **arguments)
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

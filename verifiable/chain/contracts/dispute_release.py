@@ -1,0 +1,186 @@
+"""What makes a dispute game genuine: this release's code, with whatever rules, judged by its own.
+
+Immutables make a game's code differ by deployment, and whoever deploys could put any bytes in
+their places. So the constructor is run again, without sending anything, on the judges and rules
+that the game names: the code that it leaves must be the game's, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from verifiable.chain.artifact import Artifact, load_artifact
+from verifiable.chain.calls import BlockTag
+from verifiable.chain.client import Chain
+from verifiable.chain.contract import Contract
+from verifiable.chain.contracts.dispute_structs import Params, build, values_of
+from verifiable.chain.deployment import check_code, initcode
+from verifiable.chain.signing import Signer
+from verifiable.chain.transaction import TxOptions
+from verifiable.errors import ChainError, Reverted
+from verifiable.statement.game import JudgeCode, game_key
+from verifiable.statement.hashing import keccak
+
+__all__ = [
+    "CANONICAL_SALT",
+    "DEFAULT_PARAMS",
+    "DEVELOPMENT_PARAMS",
+    "GAME",
+    "Release",
+    "deploy_game",
+    "read_release",
+]
+
+GAME = load_artifact("DisputeGame")
+CANONICAL_SALT = bytes(32)
+
+_JUDGE = load_artifact("FaultJudge")
+_ROUTER = load_artifact("StepRouter")
+_FAMILIES = tuple(
+    load_artifact(name)
+    for name in ("LinearSteps", "ElementwiseSteps", "WindowSteps", "MovementSteps")
+)
+
+_HOUR_S = 3600
+_ETHER = 10**18
+
+DEFAULT_PARAMS = Params(
+    window=24 * _HOUR_S,
+    clock_a=12 * _HOUR_S,
+    clock_c=12 * _HOUR_S,
+    grace=_HOUR_S,
+    max_moves=20,
+    bond_a=_ETHER // 2,
+    bond_c=_ETHER * 12 // 100,
+    reward_bps=5000,
+    refund_bps=7500,
+    min_commit_age=2,
+    gas_price_cap=50 * 10**9,
+)
+"""For a chain that includes transactions within an hour: final after 68 hours at the latest."""
+
+DEVELOPMENT_PARAMS = Params(
+    window=600,
+    clock_a=300,
+    clock_c=300,
+    grace=60,
+    max_moves=24,
+    bond_a=_ETHER // 2,
+    bond_c=_ETHER * 15 // 100,
+    reward_bps=5000,
+    refund_bps=7500,
+    min_commit_age=1,
+    gas_price_cap=50 * 10**9,
+)
+"""For a chain of one's own, where nobody has to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A game of this release.
+
+    Attributes:
+        code_hash: keccak-256 of its code, immutables included.
+        code: hashes of the code that judges for it.
+        params: its rules.
+    """
+
+    code_hash: bytes
+    code: JudgeCode
+    params: Params
+
+    def game_key(self, program_root: bytes) -> bytes:
+        """What a registry stores for a program and this game."""
+        return game_key(program_root, self.code, self.params)
+
+
+def read_release(chain: Chain, address: bytes, block: BlockTag = "latest") -> Release:
+    """Refuse an address that is not a game of this release, judged by contracts of this release.
+
+    Raises:
+        ChainError: `no-code`, `other-code`, or the node failed.
+    """
+    code = chain.code(address, block)
+    check_code(GAME, address, code, code_hash=None, where=chain.source)
+    game = Contract(chain, GAME, address)
+    judge, router = game.call("verifiers", block=block)
+    params = build(Params, game.call("params", block=block))
+    _check_judge(chain, _JUDGE, judge, block)
+    router_hash = _check_router(chain, router, block)
+    _check_made(chain, GAME, (judge, router, values_of(params)), address, code, block)
+    return Release(
+        code_hash=keccak(code),
+        code=JudgeCode(judge=_code_hash(_JUDGE), router=router_hash, families=_families_hash()),
+        params=params,
+    )
+
+
+def deploy_game(
+    chain: Chain, signer: Signer, params: Params, *, options: TxOptions | None = None
+) -> bytes:
+    """Deploy what is missing of a game with these rules; see `DisputeGame.deploy`.
+
+    Returns:
+        The game's address.
+    """
+
+    def place(artifact: Artifact, *arguments: Any) -> bytes:
+        return chain.deploy_deterministic(
+            signer, artifact, *arguments, salt=CANONICAL_SALT, options=options
+        ).address
+
+    families = [place(artifact) for artifact in _FAMILIES]
+    return place(GAME, place(_JUDGE), place(_ROUTER, *families), values_of(params))
+
+
+def _check_router(chain: Chain, router: bytes, block: BlockTag) -> bytes:
+    """Refuse a router that hands nodes to anything but this release's families; its code hash."""
+    code = chain.code(router, block)
+    check_code(_ROUTER, router, code, code_hash=None, where=chain.source)
+    families = Contract(chain, _ROUTER, router).call("families", block=block)
+    for artifact, family in zip(_FAMILIES, families, strict=True):
+        _check_judge(chain, artifact, family, block)
+    _check_made(chain, _ROUTER, families, router, code, block)
+    return keccak(code)
+
+
+def _check_judge(chain: Chain, artifact: Artifact, address: bytes, block: BlockTag) -> None:
+    code = chain.code(address, block)
+    check_code(artifact, address, code, code_hash=_code_hash(artifact), where=chain.source)
+
+
+def _check_made(
+    chain: Chain,
+    artifact: Artifact,
+    arguments: Sequence[Any],
+    address: bytes,
+    code: bytes,
+    block: BlockTag,
+) -> None:
+    """Refuse code that the constructor does not leave on these arguments."""
+    try:
+        made = chain.created_code(initcode(artifact, arguments), block=block)
+    except Reverted:
+        made = b""
+    if made != code:
+        raise ChainError(
+            f"the contract at 0x{address.hex()} was not made by this release's {artifact.name}",
+            where=chain.source,
+            why="its constructor leaves other code",
+            hint="check the address and the chain",
+            code="other-code",
+        )
+
+
+def _code_hash(artifact: Artifact) -> bytes:
+    """Hash of a contract's code that holds no immutables."""
+    if artifact.code_hash is None:
+        raise ChainError(f"{artifact.name} has no code hash of its own", code="damaged-artifact")
+    return artifact.code_hash
+
+
+def _families_hash() -> bytes:
+    """`familyCodeHashes()` of a router of this release."""
+    return keccak(b"".join(_code_hash(artifact) for artifact in _FAMILIES))
