@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from evm_scenario import Chapter, hexed
+from evm_scenario import Chapter
 from scenario_run import Node, Seen, State, comparable, run_steps
 
 from verifiable.statement.hashing import keccak
@@ -32,12 +32,8 @@ class Outcome:
 
 def outcome_of(chain: TestedChain, chapter: Chapter) -> Outcome:
     """Run a chapter on a fresh chain."""
-    steps = run_steps(chain.node, chapter.steps)
-    return Outcome(steps=steps, state=comparable(chain.state(), payers_of(chapter)))
-
-
-def payers_of(chapter: Chapter) -> list[str]:
-    return [hexed(account) for account in chapter.accounts]
+    steps, fees = run_steps(chain.node, chapter.steps)
+    return Outcome(steps=steps, state=comparable(chain.state(), fees))
 
 
 def differences(one: Outcome, other: Outcome) -> list[str]:

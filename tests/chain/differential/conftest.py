@@ -17,10 +17,12 @@ from verifiable.errors import ChainError
 
 
 @pytest.fixture(scope="session")
-def anvil() -> Iterator[AnvilChain]:
+def anvil() -> Iterator[AnvilChain | None]:
+    """A running anvil; None where it is not installed."""
     try:
         path = find_anvil()
-    except ChainError as absent:
-        pytest.skip(f"compared with anvil only where it is installed: {absent.what}")
+    except ChainError:
+        yield None
+        return
     with anvil_chain(path) as running:
         yield running

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[2])]
 
 from eels_engine import EelsEngine  # noqa: E402
-from scenario_run import read_state, run_steps  # noqa: E402
+from scenario_run import comparable, read_state, run_steps  # noqa: E402
 
 from verifiable.chain.local.chain import LocalChain  # noqa: E402
 
@@ -36,9 +36,10 @@ def outcome(steps: list[Any]) -> dict[str, Any]:
         def node(method: str, *params: Any) -> dict[str, Any]:
             return chain.request(method, list(params))
 
-        seen = run_steps(node, steps)
+        seen, fees = run_steps(node, steps)
         node("eth_getBalance", "0x" + "00" * 20, "latest")  # so that the engine is at the head
-        return {"steps": seen, "state": read_state(node, engines[-1].written())}
+        state = comparable(read_state(node, engines[-1].written()), fees)
+        return {"steps": seen, "state": state}
 
 
 def main(steps: str, target: str) -> None:

@@ -274,7 +274,9 @@ def calls(part: Chapter) -> None:
         part.send(f"value to an account, {name}, again", relay, value=3)
         part.send(f"nothing to an account, {name}", relay)
     spends = part.deploy("all gas but a 64th", trying(endless))
-    for gas in (100_000, 1_000_000):
+    part.send("all gas but a 64th, in a loop", spends, gas=100_000)
+    spends = part.deploy("all gas but a 64th at once", trying(fails))
+    for gas in (100_000, 1_000_000, MAX_GAS):
         part.send(f"all gas but a 64th of {gas}", spends, gas=gas)
     deeper = part.deploy("two calls deep", trying(spends))
     part.send("all gas but a 64th, twice", deeper)

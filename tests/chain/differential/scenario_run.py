@@ -47,9 +47,14 @@ def result(node: Node, method: str, *params: Any) -> Any:
     return response["result"]
 
 
-def run_steps(node: Node, steps: Sequence[Step]) -> list[Seen]:
-    """Run the steps in order; what each one did."""
-    remembered: list[tuple[str, str]] = []
+def run_steps(node: Node, steps: Sequence[Step]) -> tuple[list[Seen], dict[str, int]]:
+    """Run the steps in order.
+
+    Returns:
+        What each one did, and the fees in wei that each account paid.
+    """
+    remembered: list[tuple[str, str, dict[str, int]]] = []
+    fees: dict[str, int] = {}
     last = ""
     seen = []
     for step in steps:
@@ -60,7 +65,7 @@ def run_steps(node: Node, steps: Sequence[Step]) -> list[Seen]:
             found["refused"] = "error" in response
             if "result" in response:
                 last = response["result"]
-                found |= _included(node, last)
+                found |= _included(node, last, fees)
                 if step.created and found.get("created") != step.created:
                     raise AssertionError(f"{step.name}: created nothing there: {found}")
         elif isinstance(step, Ask):
@@ -68,7 +73,7 @@ def run_steps(node: Node, steps: Sequence[Step]) -> list[Seen]:
         elif isinstance(step, SendEstimated):
             gas = result(node, "eth_estimateGas", step.message)
             last = result(node, "eth_sendTransaction", {**step.message, "gas": gas})
-            found = _included(node, last)
+            found = _included(node, last, fees)
             found["estimate is enough"] = int(gas, 16) >= found["gas"]
         elif isinstance(step, PastHashes):
             found = {"hashes": _past_hashes(node, step.contract)}
@@ -77,17 +82,17 @@ def run_steps(node: Node, steps: Sequence[Step]) -> list[Seen]:
             found = {}
         elif isinstance(step, Remember):
             height = result(node, "eth_blockNumber")
-            remembered.append((result(node, "evm_snapshot"), height))
+            remembered.append((result(node, "evm_snapshot"), height, dict(fees)))
             found = {}
         elif isinstance(step, GoBack):
-            snapshot, height = remembered.pop()
+            snapshot, height, fees = remembered.pop()
             found = {
                 "went": result(node, "evm_revert", snapshot),
                 "height is the old one": result(node, "eth_blockNumber") == height,
                 "receipt": node("eth_getTransactionReceipt", last).get("result"),
             }
         seen.append({"name": step.name, **found})
-    return seen
+    return seen, fees
 
 
 def _called(node: Node, message: Mapping[str, Any]) -> Seen:
@@ -103,7 +108,7 @@ def _called(node: Node, message: Mapping[str, Any]) -> Seen:
     }
 
 
-def _included(node: Node, transaction: str) -> Seen:
+def _included(node: Node, transaction: str, fees: dict[str, int]) -> Seen:
     """What a transaction did; anvil takes some invalid ones, and drops them afterwards."""
     deadline = time.monotonic() + WAIT_S
     known = time.monotonic()
@@ -117,6 +122,8 @@ def _included(node: Node, transaction: str) -> Seen:
             return {"refused": True}
         time.sleep(0.002)
     ok = receipt["status"] == "0x1"
+    fee = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
+    fees[receipt["from"]] = fees.get(receipt["from"], 0) + fee
     return {
         "ok": ok,
         "gas": int(receipt["gasUsed"], 16),
@@ -168,18 +175,19 @@ def read_state(node: Node, places: Mapping[str, Iterable[int]]) -> State:
     return state
 
 
-def comparable(state: State, payers: Iterable[str]) -> State:
-    """A state without what differs between chains by design: fees, and empty accounts.
+def comparable(state: State, fees: Mapping[str, int]) -> State:
+    """A state without what differs between chains by design.
 
-    Args:
-        payers: who sent transactions: their balances are left out.
+    Accounts that are empty are left out, and the one that mines, which holds nothing but fees; the
+    fees that an account paid are put back.
     """
     kept = {}
     for address, account in sorted(state.items()):
         empty = not account["nonce"] and not account["balance"] and account["code"] == "0x"
-        if empty or address == ZERO:
-            continue
-        kept[address] = {**account, "storage": dict(sorted(account["storage"].items()))}
-        if address in payers:
-            kept[address]["balance"] = "not compared"
+        if not empty and address != ZERO:
+            kept[address] = {
+                **account,
+                "balance": account["balance"] + fees.get(address, 0),
+                "storage": dict(sorted(account["storage"].items())),
+            }
     return kept
