@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -48,7 +49,10 @@ class AnvilSteps(StepContracts):
     def _create(self, code: bytes) -> bytes:
         message = {"from": self._sender, "data": "0x" + code.hex(), "gas": hex(GAS_LIMIT)}
         digest = self._node("eth_sendTransaction", message)["result"]
-        receipt = self._node("eth_getTransactionReceipt", digest)["result"]
+        deadline = time.monotonic() + REQUEST_S
+        while (receipt := self._node("eth_getTransactionReceipt", digest)["result"]) is None:
+            assert time.monotonic() < deadline, "anvil mines no block"
+            time.sleep(0.02)
         assert receipt["status"] == "0x1"
         return bytes.fromhex(receipt["contractAddress"][2:])
 
