@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from verifiable.backends.base import Backend, Judgement, Key
+from verifiable.backends.base import Backend, ChainJudge, Judgement, Key
 from verifiable.backends.registry import get_backend
 from verifiable.errors import (
     InvalidInput,
@@ -40,6 +40,7 @@ from verifiable.statement.registry import (
     examine_registered_key,
     limits_of_view,
     record_established,
+    record_of,
 )
 from verifiable.statement.statement import ZERO_CONTEXT
 from verifiable.statement.strict_json import encode_hex
@@ -59,6 +60,7 @@ def evaluate(
     lock: Lock | None = None,
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     keys: Mapping[str, Key] | None = None,
+    recheck: bool = False,
     cache_dir: Path | None = None,
 ) -> Verdict:
     """Judge a proof: run all checks and say what they add up to.
@@ -69,7 +71,8 @@ def evaluate(
     Args:
         proof: a proof, the bytes of a proof file, or its path.
         policy: what the relying party demands.
-        view: what a chain said of the record that `policy.registry` pins, read beforehand.
+        view: what a chain said of the record that `policy.registry` pins, and of the assertion
+            that the proof names, read beforehand.
         now: the time of judging, with a time zone. No check of today needs one.
         program: the program that the proof must be about.
         lock: the programs that are trusted, and their keys.
@@ -77,6 +80,7 @@ def evaluate(
             shapes). Needed if the proof does not show them; compared if it does.
         keys: by backend id a key that this verifier derived from the program itself; takes
             precedence over the lock's.
+        recheck: also run the program, where the backend offers that, and demand the same result.
         cache_dir: where this verifier keeps what backends know by themselves; their default if
             None.
 
@@ -97,18 +101,30 @@ def evaluate(
     proof = _decoded(proof)
     held = hold_inputs(proof, inputs)
     backend, accepted = _find_backend(proof, policy, cache_dir)
+    _check_recheck(backend, recheck)
     key, key_check = _find_key(proof, backend, lock, keys)
     record = examine_record(policy, view, proof.statement)
     checks = _statement_checks(proof, policy, accepted, held, program, lock, record)
     if record:
         digest = None if key is None else key.digest
         record = (*record, examine_registered_key(proof.backend, digest, view, record))
-    judgement = _judge(proof, policy, backend, key, held, program, [*checks, key_check, *record])
+    judgement = _judge(
+        proof,
+        policy,
+        backend,
+        key,
+        held,
+        program,
+        [*checks, key_check, *record],
+        view=view,
+        recheck=recheck,
+    )
     version_check = _examine_verified_version(proof, policy, judgement)
     checks += [judgement.checks[0], version_check, key_check, *record, *judgement.checks[1:]]
     origin = "" if keys is not None and proof.backend in keys else key_check.found or "no key"
-    if origin and record and record[-1].ok and view is not None and view.record is not None:
-        origin += f" and registered by {encode_hex(view.record.registrant)}"
+    seen = record_of(view)
+    if origin and record and record[-1].ok and seen is not None:
+        origin += f" and registered by {encode_hex(seen.registrant)}"
     return _conclude(proof, tuple(checks), judgement, held, policy, view, key_origin=origin)
 
 
@@ -144,6 +160,7 @@ def verify(
     lock: Lock | None = None,
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     keys: Mapping[str, Key] | None = None,
+    recheck: bool = False,
     cache_dir: Path | None = None,
 ) -> Verdict:
     """Verify a proof; see `evaluate` for the arguments.
@@ -165,6 +182,7 @@ def verify(
         lock=lock,
         inputs=inputs,
         keys=keys,
+        recheck=recheck,
         cache_dir=cache_dir,
     )
     if verdict.outcome == "proven":
@@ -206,9 +224,9 @@ def _check_arguments(
         raise InvalidInput(
             f"{type(view).__name__} is no view of a chain", where="view", code="wrong-type"
         )
-    if view is not None and policy.registry is None:
+    if view is not None and policy.registry is None and view.assertion is None:
         raise InvalidInput(
-            "a view of a chain shows nothing where the policy pins no record",
+            "a view of a record shows nothing where the policy pins none",
             where="view",
             hint="name chain, registry and record in the policy",
             code="view-without-registry",
@@ -224,6 +242,18 @@ def _check_arguments(
             )
     if now is not None and now.utcoffset() is None:
         raise InvalidInput("the time has no time zone", where="now", code="naive-time")
+
+
+def _check_recheck(backend: Backend | None, recheck: bool) -> None:
+    """Refuse a demand that would be ignored: only some evidence is checked by running again."""
+    if recheck and backend is not None and not isinstance(backend, ChainJudge):
+        raise InvalidInput(
+            f"the backend {backend.id} does not repeat the execution",
+            where="recheck",
+            why="its evidence is a proof, which makes that needless",
+            hint="leave --recheck out",
+            code="recheck-not-offered",
+        )
 
 
 def _decoded(proof: Proof | bytes | str | os.PathLike[str]) -> Proof:
@@ -328,6 +358,9 @@ def _judge(
     held: HeldInputs,
     program: Program | None,
     before: list[Check],
+    *,
+    view: ChainView | None,
+    recheck: bool,
 ) -> Judgement:
     """Let the backend judge the evidence; the first check of the result is ST-14.
 
@@ -345,9 +378,11 @@ def _judge(
             )
         )
     try:
-        judgement = backend.judge(
-            proof, proof.program, held.verified, proof.outputs, key, policy, program
-        )
+        given = (proof, proof.program, held.verified, proof.outputs, key, policy, program)
+        if isinstance(backend, ChainJudge):
+            judgement = backend.judge_on_chain(*given, view=view, recheck=recheck)
+        else:
+            judgement = backend.judge(*given)
         return _with_completeness(backend, judgement)
     except (MalformedProof, MissingDependency, KeyboardInterrupt, SystemExit):
         raise
@@ -465,7 +500,7 @@ def _conclude(
         established = (
             f"the output is what program {encode_hex(statement.program_root)} computes on the "
             f"input, bit for bit (context: {use})",
-            *record_established(view),
+            *(record_established(view) if policy.registry is not None else ()),
             *judgement.establishes,
         )
     schema = proof.program.schema

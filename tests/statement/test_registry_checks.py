@@ -24,10 +24,12 @@ from verifiable.statement.registry import REGISTRY_CHECKS
 from verifiable.statement.verdict import Verdict
 from verifiable.statement.view import (
     DEVELOPMENT_CHAIN_ID,
+    AssertionView,
     BlockRef,
     ChainView,
     RecordView,
     RegistryPin,
+    RegistryView,
     backend_selector,
 )
 from verifiable.verification import evaluate, examine, verify
@@ -56,11 +58,18 @@ VIEW = ChainView(
     chain_id=10,
     block=BlockRef(number=7, hash=keccak(b"block"), time_s=1_700_000_000),
     finalized=True,
-    registry=REGISTRY,
-    code_hash=CODE_HASH,
-    record=RECORD,
+    registry=RegistryView(address=REGISTRY, code_hash=CODE_HASH, record=RECORD),
     source="https://node.example",
 )
+
+ASSERTION = AssertionView(
+    game=b"\x55" * 20, code_hash=None, judges=None, params=None, assertion_id=bytes(32)
+)
+
+
+def showing(**changed: Any) -> ChainView:
+    """The honest view with another answer of the registry."""
+    return replace(VIEW, registry=replace(VIEW.registry, **changed))
 
 
 def judged(view: ChainView | None = VIEW, pin: RegistryPin = PIN, **more: Any) -> Verdict:
@@ -122,6 +131,11 @@ def test_rg_1_no_view_leaves_the_proof_undecided() -> None:
         verify(dense_case().proof, replace(TOY_POLICY, registry=PIN), lock=lock_of(dense_program()))
 
 
+def test_rg_1_a_view_of_something_else_is_no_view_of_the_record() -> None:
+    other = replace(VIEW, registry=None, assertion=ASSERTION)
+    refused(judged(other), "RG-1", "chain-not-read", outcome="undecided")
+
+
 def test_rg_1_any_chain_is_said_so() -> None:
     verdict = judged(pin=replace(PIN, chain_id=None))
     assert verdict.outcome == "proven"
@@ -149,15 +163,15 @@ def test_rg_2_other_allowances_do_not_allow_it(other: str) -> None:
 
 
 def test_rg_3_another_contract() -> None:
-    refused(judged(replace(VIEW, registry=b"\x44" * 20)), "RG-3", "wrong-registry")
+    refused(judged(showing(address=b"\x44" * 20)), "RG-3", "wrong-registry")
 
 
 def test_rg_3_an_address_without_code() -> None:
-    refused(judged(replace(VIEW, code_hash=None)), "RG-3", "registry-without-code")
+    refused(judged(showing(code_hash=None)), "RG-3", "registry-without-code")
 
 
 def test_rg_3_other_code_at_the_address() -> None:
-    other = replace(VIEW, code_hash=keccak(b"answers anything"))
+    other = showing(code_hash=keccak(b"answers anything"))
     refused(judged(other), "RG-3", "registry-code-mismatch")
 
 
@@ -172,17 +186,17 @@ def test_rg_4_allowing_local_chains_allows_no_unfinished_block_elsewhere() -> No
 
 def test_rg_5_a_squatter_registers_the_same_program() -> None:
     """Anyone may register any program: only the record that the policy names counts."""
-    squatted = replace(VIEW, record=record_by(SQUATTER))
+    squatted = showing(record=record_by(SQUATTER))
     refused(judged(squatted), "RG-5", "wrong-record")
 
 
 def test_rg_5_no_record_leaves_the_proof_undecided() -> None:
-    refused(judged(replace(VIEW, record=None)), "RG-5", "no-record", outcome="undecided")
+    refused(judged(showing(record=None)), "RG-5", "no-record", outcome="undecided")
 
 
 def test_rg_6_a_record_of_another_program() -> None:
     other = record_by(REGISTRANT, pair_case().proof.statement.program_root)
-    verdict = judged(replace(VIEW, record=other), replace(PIN, record_id=other.record_id))
+    verdict = judged(showing(record=other), replace(PIN, record_id=other.record_id))
     assert verdict.outcome == "not_proven"
     assert [c.id for c in verdict.failed if c.status == "failed"] == ["RG-6"]
     assert verdict.failed[0].code == "record-of-another-program"
@@ -190,19 +204,19 @@ def test_rg_6_a_record_of_another_program() -> None:
         verify(
             dense_case().proof,
             replace(TOY_POLICY, registry=replace(PIN, record_id=other.record_id)),
-            view=replace(VIEW, record=other),
+            view=showing(record=other),
             lock=lock_of(dense_program()),
         )
 
 
 def test_rg_7_a_record_that_its_registrant_advises_against() -> None:
-    deprecated = replace(VIEW, record=replace(RECORD, deprecated=True))
+    deprecated = showing(record=replace(RECORD, deprecated=True))
     refused(judged(deprecated), "RG-7", "record-deprecated")
     assert judged(deprecated, replace(PIN, allow_deprecated=True)).outcome == "proven"
 
 
 def test_rg_8_a_record_that_can_still_change() -> None:
-    open_record = replace(VIEW, record=replace(RECORD, frozen=False))
+    open_record = showing(record=replace(RECORD, frozen=False))
     refused(judged(open_record, replace(PIN, require_frozen=True)), "RG-8", "record-not-frozen")
     assert judged(open_record).outcome == "proven"
     assert judged(VIEW, replace(PIN, require_frozen=True)).outcome == "proven"
@@ -210,19 +224,19 @@ def test_rg_8_a_record_that_can_still_change() -> None:
 
 def test_rg_9_another_key_than_the_registered_one() -> None:
     other = record_by(REGISTRANT, digest=keccak(b"a key of other weights"))
-    refused(judged(replace(VIEW, record=other)), "RG-9", "registered-key-differs")
+    refused(judged(showing(record=other)), "RG-9", "registered-key-differs")
 
 
 def test_rg_9_a_lock_cannot_stand_in_for_the_registrant() -> None:
     """The lock's author holds another key than the registrant vouched for."""
     other = record_by(REGISTRANT, digest=keccak(b"a key of other weights"))
-    verdict = judged(replace(VIEW, record=other), keys=None, lock=lock_of(dense_program()))
+    verdict = judged(showing(record=other), keys=None, lock=lock_of(dense_program()))
     refused(verdict, "RG-9", "registered-key-differs")
 
 
 def test_rg_9_a_backend_without_a_registered_key() -> None:
     bare = replace(RECORD, keys={backend_selector("gkr"): TOY_KEY.digest})
-    refused(judged(replace(VIEW, record=bare)), "RG-9", "key-not-registered")
+    refused(judged(showing(record=bare)), "RG-9", "key-not-registered")
 
 
 def test_rg_9_is_not_run_without_a_key() -> None:

@@ -21,6 +21,7 @@ from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.statement import Statement
 from verifiable.statement.verdict import Check
+from verifiable.statement.view import AssertionView, ChainView
 
 if TYPE_CHECKING:
     from verifiable.argument.soundness import Ledger
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backend",
+    "ChainJudge",
+    "ChainPlace",
     "Estimate",
     "Evidence",
     "Judgement",
@@ -260,4 +263,56 @@ class SoundnessLedger(Protocol):
         Args:
             program: its sizes are what the terms follow from.
             options: as for `setup`; the settings may change the terms.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainPlace:
+    """Where the evidence of a proof lies, as the proof says.
+
+    Attributes:
+        game: address of a dispute game, 20 bytes.
+        assertion_id: name of an assertion there, 32 bytes.
+    """
+
+    chain_id: int
+    game: bytes
+    assertion_id: bytes
+
+
+@runtime_checkable
+class ChainJudge(Protocol):
+    """A backend whose evidence lies on a chain: what was read there is an argument of judging.
+
+    Its key follows from the root of a program and from contracts, not from the program's weights.
+    """
+
+    def place(self, payload: bytes) -> ChainPlace:
+        """Where to read before judging a payload.
+
+        Raises:
+            MalformedProof: the payload cannot be decoded.
+        """
+
+    def key_on_chain(self, program_root: bytes, chain_id: int, seen: AssertionView) -> Key | None:
+        """The key of a program and the game that was read; None if that game is not genuine."""
+
+    def judge_on_chain(
+        self,
+        proof: Proof,
+        commitment: ProgramCommitment,
+        inputs: Sequence[IntArray] | None,
+        outputs: Sequence[IntArray] | None,
+        key: Key | None,
+        policy: Policy,
+        program: Program | None,
+        *,
+        view: ChainView | None,
+        recheck: bool,
+    ) -> Judgement:
+        """Judge like `Backend.judge`, with what was read of the chain.
+
+        Args:
+            view: None if nothing was read.
+            recheck: also run the program, and demand the same result and trace.
         """

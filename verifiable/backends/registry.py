@@ -26,6 +26,7 @@ _GROUP = "verifiable.backends"
 _IN_TREE = {
     "gkr": "verifiable.backends.gkr:GkrBackend",
     "ezkl": "verifiable.backends.ezkl:EzklBackend",
+    "optimistic": "verifiable.backends.optimistic:OptimisticBackend",
 }
 
 

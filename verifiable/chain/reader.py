@@ -1,12 +1,12 @@
-"""Read what a verifier needs of a chain: one record of a model registry, at one block.
+"""Read what a verifier needs of a chain, all of it at one block.
 
 Nothing that a node answers is believed for its shape, and nothing here decides: the checks RG-*
-compare the view with the policy.
+and OP-* compare the view with the policy and the trusted key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
@@ -20,21 +20,26 @@ from verifiable.errors import ChainError, Reverted
 from verifiable.statement.hashing import ProgramRoot, keccak
 from verifiable.statement.view import (
     DEVELOPMENT_CHAIN_ID,
+    AssertionView,
     BlockRef,
     ChainView,
     RecordView,
+    RegistryView,
     backend_selector,
 )
 
-__all__ = ["read_registry"]
+__all__ = ["read_registry", "read_view", "registry_at"]
 
 _ATTEMPTS = 3
 
 
-def read_registry(
-    chain: Chain, *, address: bytes, record_id: bytes, backends: Sequence[str]
+def read_view(
+    chain: Chain,
+    *,
+    registry: Callable[[int], RegistryView] | None = None,
+    assertion: Callable[[int], AssertionView] | None = None,
 ) -> ChainView:
-    """Read a record and the keys of some backends, all at one block.
+    """Read a record, an assertion, or both, at one block.
 
     The block is the last finalized one; on a development chain, which has no finality, the latest.
     Every read names it by number, and its hash is asked for again at the end: if a reorganisation
@@ -42,14 +47,7 @@ def read_registry(
 
     Args:
         chain: an open one.
-        address: of the registry, 20 bytes.
-        record_id: name of the record, 32 bytes.
-        backends: ids of the backends whose keys are wanted.
-
-    Returns:
-        A view, with `code_hash` None where there is no code, and `record` None where there is no
-        such record. Code that is not this release's registry is not asked for records: it could
-        answer anything.
+        registry, assertion: read their part at the block of the number that they are given.
 
     Raises:
         ChainError: the node failed; `no-finalized-block`; `chain-reorganised`: the block was
@@ -59,7 +57,14 @@ def read_registry(
     for _ in range(_ATTEMPTS):
         block = chain.block("finalized" if final else "latest")
         try:
-            view = _read_at(chain, block, address, record_id, backends, final=final)
+            view = ChainView(
+                chain_id=chain.chain_id,
+                block=block,
+                finalized=final,
+                registry=None if registry is None else registry(block.number),
+                assertion=None if assertion is None else assertion(block.number),
+                source=chain.source,
+            )
         except ChainError:
             if _stands(chain, block):
                 raise
@@ -67,7 +72,7 @@ def read_registry(
         if _stands(chain, block):
             return view
     raise ChainError(
-        "the chain was reorganised while the record was read",
+        "the chain was reorganised while it was read",
         where=chain.source,
         why=f"{_ATTEMPTS} blocks were taken away before all was read",
         hint="try again, or use another node",
@@ -75,29 +80,42 @@ def read_registry(
     )
 
 
-def _read_at(
-    chain: Chain,
-    block: BlockRef,
-    address: bytes,
-    record_id: bytes,
-    backends: Sequence[str],
-    *,
-    final: bool,
+def read_registry(
+    chain: Chain, *, address: bytes, record_id: bytes, backends: Sequence[str]
 ) -> ChainView:
-    code = chain.code(address, block.number)
+    """Read a record and the keys of some backends; see `read_view` and `registry_at`."""
+    return read_view(
+        chain,
+        registry=lambda block: registry_at(
+            chain, block, address=address, record_id=record_id, backends=backends
+        ),
+    )
+
+
+def registry_at(
+    chain: Chain, block: int, *, address: bytes, record_id: bytes, backends: Sequence[str]
+) -> RegistryView:
+    """A record and the keys of some backends at a block.
+
+    Args:
+        address: of the registry, 20 bytes.
+        record_id: name of the record, 32 bytes.
+        backends: ids of the backends whose keys are wanted.
+
+    Returns:
+        With `code_hash` None where there is no code, and `record` None where there is no such
+        record. Code that is not this release's registry is not asked for records: it could
+        answer anything.
+
+    Raises:
+        ChainError: the node failed.
+    """
+    code = chain.code(address, block)
     record = None
     if ARTIFACT.matches(code):
         registry = ModelRegistry(Contract(chain, ARTIFACT, address))
-        record = _read_record(registry, record_id, backends, block.number)
-    return ChainView(
-        chain_id=chain.chain_id,
-        block=block,
-        finalized=final,
-        registry=address,
-        code_hash=keccak(code) if code else None,
-        record=record,
-        source=chain.source,
-    )
+        record = _read_record(registry, record_id, backends, block)
+    return RegistryView(address=address, code_hash=keccak(code) if code else None, record=record)
 
 
 def _read_record(

@@ -19,6 +19,7 @@ from verifiable.statement.view import (
     ChainView,
     RecordView,
     RegistryPin,
+    RegistryView,
     backend_selector,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "examine_registered_key",
     "limits_of_view",
     "record_established",
+    "record_of",
 ]
 
 RG_1 = CheckSpec(
@@ -105,29 +107,30 @@ def examine_record(
     pin = policy.registry
     if pin is None:
         return ()
-    if view is None:
+    if view is None or view.registry is None:
         hint = "read the chain first, or leave the registry out of the policy"
         missing = RG_1.undecided("chain-not-read", expected=_chain(pin), found="none", hint=hint)
         others = (spec for spec in REGISTRY_CHECKS if spec not in (RG_1, RG_9))
         return (missing, *(spec.skipped(hint="RG-1 did not pass") for spec in others))
+    registry = view.registry
     where = (
         _examine_chain(pin, view),
         _examine_locality(policy, view),
-        _examine_contract(pin, view),
+        _examine_contract(pin, registry),
         _examine_finality(view),
     )
     bad = next((check for check in where if not check.ok), None)
     if bad is not None:
         return (*where, *_skipped(RG_5, RG_6, RG_7, RG_8, hint=f"{bad.id} did not pass"))
-    found = _examine_identity(pin, view.record)
-    if view.record is None or not found.ok:
+    found = _examine_identity(pin, registry.record)
+    if registry.record is None or not found.ok:
         return (*where, found, *_skipped(RG_6, RG_7, RG_8, hint="RG-5 did not pass"))
     return (
         *where,
         found,
-        _examine_registered_program(view.record, statement),
-        _examine_deprecation(pin, view.record),
-        _examine_freezing(pin, view.record),
+        _examine_registered_program(registry.record, statement),
+        _examine_deprecation(pin, registry.record),
+        _examine_freezing(pin, registry.record),
     )
 
 
@@ -143,12 +146,13 @@ def examine_registered_key(
         before: the result of `examine_record`.
     """
     bad = next((check for check in before if not check.ok), None)
-    if bad is not None or view is None or view.record is None:
+    record = record_of(view)
+    if bad is not None or record is None:
         return RG_9.skipped(hint=f"{bad.id if bad else 'RG-5'} did not pass")
     if key_digest is None:
         return RG_9.skipped(hint="KEY-1 did not pass")
     # RG-9: the registrant vouches for one key of each backend, and for no other.
-    registered = view.record.keys.get(backend_selector(backend))
+    registered = record.keys.get(backend_selector(backend))
     found = encode_hex(key_digest)
     if registered is None:
         return RG_9.failed(
@@ -167,11 +171,16 @@ def examine_registered_key(
     return RG_9.ok(expected=encode_hex(registered), found=found)
 
 
+def record_of(view: ChainView | None) -> RecordView | None:
+    """The record that a view shows, if it shows one."""
+    return None if view is None or view.registry is None else view.registry.record
+
+
 def record_established(view: ChainView | None) -> tuple[str, ...]:
     """What a proven verdict that rests on a view establishes of the record."""
-    if view is None or view.record is None:
+    record = record_of(view)
+    if view is None or record is None:
         return ()
-    record = view.record
     return (
         f"record {encode_hex(record.record_id)} on chain {view.chain_id} names this program and "
         f"this key (registered by {encode_hex(record.registrant)}, seen at block "
@@ -226,10 +235,10 @@ def _examine_locality(policy: Policy, view: ChainView) -> Check:
     return RG_2.ok(expected="local chains allowed", found=found)
 
 
-def _examine_contract(pin: RegistryPin, view: ChainView) -> Check:
+def _examine_contract(pin: RegistryPin, view: RegistryView) -> Check:
     # RG-3: records mean something only under the rules of the code that keeps them.
-    address = encode_hex(view.registry)
-    if view.registry != pin.address:
+    address = encode_hex(view.address)
+    if view.address != pin.address:
         return RG_3.failed(
             expected=encode_hex(pin.address),
             found=address,

@@ -2,23 +2,29 @@
 
 The verifier itself has no network. A view says what one node answered at one block; which chain,
 contract and record count is the policy's to say (`RegistryPin`), and the checks RG-* compare the
-two. That the node told the truth is nothing that a view can show, and the verdict says so.
+two; which game counts, the trusted key says, and the checks OP-* compare. That the node told the
+truth is nothing that a view can show, and the verdict says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+from verifiable.statement.game import JudgeCode, Params
 from verifiable.statement.hashing import ProgramRoot, keccak
 
 __all__ = [
     "ADDRESS_BYTES",
     "DEVELOPMENT_CHAIN_ID",
+    "AssertionStatus",
+    "AssertionView",
     "BlockRef",
     "ChainView",
     "RecordView",
     "RegistryPin",
+    "RegistryView",
     "backend_selector",
     "record_id_of",
 ]
@@ -27,6 +33,9 @@ ADDRESS_BYTES = 20
 
 DEVELOPMENT_CHAIN_ID = 31337
 """Chains whose holder can write history: the embedded one, and those of development nodes."""
+
+AssertionStatus = Literal["unknown", "pending", "rejected", "final"]
+"""What has become of an assertion; the last two are for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,52 @@ class RecordView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryView:
+    """A model registry and one of its records.
+
+    Attributes:
+        address: of the contract that was asked, 20 bytes.
+        code_hash: keccak-256 of the code there; None if there is none.
+        record: None if the registry knows no record of the id that was asked for.
+    """
+
+    address: bytes
+    code_hash: bytes | None
+    record: RecordView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionView:
+    """A dispute game and one of its assertions.
+
+    Attributes:
+        game: address of the contract that was asked, 20 bytes.
+        code_hash: keccak-256 of the code there; None if there is none.
+        judges: hashes of the code that judges for it; None if one of these contracts is not this
+            release's: such a game was asked nothing, since it could answer anything.
+        params: its rules; None as for `judges`.
+        assertion_id: the name that was asked for.
+        status: what the game says of it.
+        statement_digest, trace_root: of the assertion; None if it is unknown.
+        asserter: who put up the bond, 20 bytes; None if it is unknown.
+        asserted_at_s: Unix time of the block that holds it.
+        open_games: games about it that have not ended.
+    """
+
+    game: bytes
+    code_hash: bytes | None
+    judges: JudgeCode | None
+    params: Params | None
+    assertion_id: bytes
+    status: AssertionStatus = "unknown"
+    statement_digest: bytes | None = None
+    trace_root: bytes | None = None
+    asserter: bytes | None = None
+    asserted_at_s: int = 0
+    open_games: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainView:
     """A chain at one block, as one node answered.
 
@@ -70,18 +125,16 @@ class ChainView:
         chain_id: the node's.
         block: everything below was read at this block.
         finalized: the block was read by the tag `finalized`; False: by `latest`.
-        registry: address of the model registry that was asked (20 bytes).
-        code_hash: keccak-256 of the code there; None if there is none.
-        record: None if the registry knows no record of the id that was asked for.
+        registry: None if no registry was asked.
+        assertion: None if no game was asked.
         source: where the view was read, for people, without secrets.
     """
 
     chain_id: int
     block: BlockRef
     finalized: bool
-    registry: bytes
-    code_hash: bytes | None
-    record: RecordView | None
+    registry: RegistryView | None = None
+    assertion: AssertionView | None = None
     source: str = ""
 
 

@@ -22,7 +22,7 @@ from verifiable.chain.local.chain import LocalChain
 from verifiable.chain.reader import read_registry
 from verifiable.errors import ChainError, Reverted
 from verifiable.statement.hashing import keccak
-from verifiable.statement.view import BlockRef, ChainView, record_id_of
+from verifiable.statement.view import BlockRef, ChainView, RegistryView, record_id_of
 
 Answer = dict[str, Any]
 Twist = Callable[[list[Any], Answer], Answer]
@@ -82,6 +82,11 @@ class Registered:
         return read_registry(chain, **(wanted | other))
 
 
+def shown(view: ChainView) -> RegistryView:
+    assert view.registry is not None
+    return view.registry
+
+
 @pytest.fixture(scope="module")
 def registered() -> Iterator[Registered]:
     with LocalChain.open(None) as chain:
@@ -93,15 +98,15 @@ def test_record_is_read_at_one_block(registered: Registered) -> None:
     view = registered.read(node)
     assert view.chain_id == 31337
     assert not view.finalized
-    assert view.registry == CANONICAL_ADDRESS
-    assert view.code_hash == CODE_HASH
+    assert shown(view).address == CANONICAL_ADDRESS
+    assert shown(view).code_hash == CODE_HASH
     assert view.source == "node"
-    assert view.record is not None
-    assert view.record.record_id == registered.name
-    assert view.record.registrant == ALICE.address
-    assert view.record.program_root == root_of(registered.program)
-    assert view.record.keys == {GKR: KEY}, "only what was asked for and is set"
-    assert (view.record.frozen, view.record.deprecated) == (False, False)
+    assert shown(view).record is not None
+    assert shown(view).record.record_id == registered.name
+    assert shown(view).record.registrant == ALICE.address
+    assert shown(view).record.program_root == root_of(registered.program)
+    assert shown(view).record.keys == {GKR: KEY}, "only what was asked for and is set"
+    assert (shown(view).record.frozen, shown(view).record.deprecated) == (False, False)
     at = hex(view.block.number)
     assert [params[-1] for method, params in node.asked if method == "eth_call"] == [at] * 3
     assert [params[-1] for method, params in node.asked if method == "eth_getCode"] == [at]
@@ -113,7 +118,7 @@ def test_state_of_the_record_is_read(registered: Registered) -> None:
     registry, name = registered.registry, name_of(program, MALLORY)
     registry.register_model(MALLORY, program, keys={EZKL: KEY}, freeze_now=True)
     registry.deprecate(MALLORY, name)
-    record = registered.read(registered.node(), record_id=name, backends=("ezkl",)).record
+    record = shown(registered.read(registered.node(), record_id=name, backends=("ezkl",))).record
     assert record is not None
     assert (record.registrant, record.frozen, record.deprecated) == (MALLORY.address, True, True)
     assert record.keys == {EZKL: KEY}
@@ -138,22 +143,22 @@ def test_public_chain_without_finality_is_refused(registered: Registered) -> Non
 def test_address_without_code_is_not_called(registered: Registered) -> None:
     node = registered.node()
     view = registered.read(node, address=b"\x77" * 20)
-    assert (view.code_hash, view.record) == (None, None)
+    assert (shown(view).code_hash, shown(view).record) == (None, None)
     assert "eth_call" not in node.methods()
 
 
 def test_other_code_is_not_called(registered: Registered) -> None:
     node = registered.node()
     view = registered.read(node, address=DEPLOYMENT_PROXY)
-    assert view.code_hash == keccak(DEPLOYMENT_PROXY_CODE)
-    assert view.record is None
+    assert shown(view).code_hash == keccak(DEPLOYMENT_PROXY_CODE)
+    assert shown(view).record is None
     assert "eth_call" not in node.methods()
 
 
 def test_unknown_record_is_none(registered: Registered) -> None:
     view = registered.read(registered.node(), record_id=UNKNOWN)
-    assert view.code_hash == CODE_HASH
-    assert view.record is None
+    assert shown(view).code_hash == CODE_HASH
+    assert shown(view).record is None
 
 
 def moved(honest: Answer) -> Answer:
@@ -172,7 +177,7 @@ def test_reorganisation_is_read_again(registered: Registered) -> None:
 
     node.twists["eth_getBlockByNumber"] = twist
     view = registered.read(node)
-    assert view.record is not None
+    assert shown(view).record is not None
     assert node.methods().count("eth_getCode") == 2, "not read again"
     assert view.block.hash != b"\xab" * 32
 
@@ -187,7 +192,7 @@ def test_block_that_vanishes_is_read_again(registered: Registered) -> None:
         return {**honest, "result": None} if params[0] != "latest" and numbered == 1 else honest
 
     node.twists["eth_getBlockByNumber"] = twist
-    assert registered.read(node).record is not None
+    assert shown(registered.read(node)).record is not None
     assert node.methods().count("eth_getCode") == 2
 
 
@@ -214,7 +219,7 @@ def test_failure_of_a_read_whose_block_moved_is_read_again(registered: Registere
     node.twists["eth_getBlockByNumber"] = lambda params, honest: (
         moved(honest) if params[0] != "latest" and calls == 1 else honest
     )
-    assert registered.read(node).record is not None
+    assert shown(registered.read(node)).record is not None
 
 
 def test_revert_that_the_registry_cannot_give_is_no_missing_record(registered: Registered) -> None:
@@ -280,7 +285,7 @@ def test_any_answer_is_a_record_or_a_chain_error(
         view = registered.read(node)
     except ChainError:
         return
-    assert view.record is not None
+    assert shown(view).record is not None
     assert len(view.record.registrant) == 20
     assert len(view.record.program_root) == 32
 
@@ -296,9 +301,9 @@ def test_record_of_another_keeps_its_own_name(registered: Registered) -> None:
     )
     node.result("eth_call", honest["result"])
     view = registered.read(node, backends=())
-    assert view.record is not None
-    assert view.record.record_id == record_id_of(MALLORY.address, root_of(program))
-    assert view.record.record_id != registered.name
+    assert shown(view).record is not None
+    assert shown(view).record.record_id == record_id_of(MALLORY.address, root_of(program))
+    assert shown(view).record.record_id != registered.name
 
 
 def test_block_of_the_view_is_the_chains(registered: Registered) -> None:
