@@ -19,17 +19,16 @@ interface Cheats {
     function chainId(uint256 id) external;
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
-    function expectRevert(bytes4 selector) external;
     function expectRevert() external;
-    function expectPartialRevert(bytes4 selector) external;
-    function prank(address sender, address origin) external;
+    function pauseGasMetering() external;
     function txGasPrice(uint256 price) external;
     function warp(uint256 time) external;
 }
 
 /// @notice Plays games: a fresh contract with the real step verifiers, people, and right moves.
 abstract contract DisputeKit is TestBase {
-    Cheats internal constant cheats = Cheats(address(uint160(uint256(keccak256("hevm cheat code")))));
+    Cheats internal constant cheats =
+        Cheats(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     address internal constant ALICE = address(0xa11ce); // asserts
     address internal constant CAROL = address(0xca401); // challenges
@@ -56,7 +55,10 @@ abstract contract DisputeKit is TestBase {
         router = IStepRouter(
             address(
                 new StepRouter(
-                    new LinearSteps(), new ElementwiseSteps(), new WindowSteps(), new MovementSteps()
+                    new LinearSteps(),
+                    new ElementwiseSteps(),
+                    new WindowSteps(),
+                    new MovementSteps()
                 )
             )
         );
@@ -113,26 +115,22 @@ abstract contract DisputeKit is TestBase {
             game.assertResult{value: BOND_A}(said, root, TinyProgram.outputs(trace), "", SALT);
     }
 
-    function _commit(
-        address who,
-        IDisputeGame.CommitKind kind,
-        bytes32 subject,
-        bytes32 payload
-    ) internal returns (bytes32 digest) {
+    function _commit(address who, IDisputeGame.CommitKind kind, bytes32 subject, bytes32 payload)
+        internal
+        returns (bytes32 digest)
+    {
         digest = _digest(who, kind, subject, payload);
         vm.prank(who);
         game.commit(digest);
     }
 
     /// @dev The preimage of a commit, written another way than the contract writes it.
-    function _digest(
-        address who,
-        IDisputeGame.CommitKind kind,
-        bytes32 subject,
-        bytes32 payload
-    ) internal view returns (bytes32) {
-        bytes memory place =
-            bytes.concat(hex"07", bytes32(block.chainid), bytes20(address(game)));
+    function _digest(address who, IDisputeGame.CommitKind kind, bytes32 subject, bytes32 payload)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes memory place = bytes.concat(hex"07", bytes32(block.chainid), bytes20(address(game)));
         bytes memory what = bytes.concat(bytes1(uint8(kind)), bytes20(who), subject, payload);
         return keccak256(bytes.concat(place, what, SALT));
     }
@@ -199,8 +197,7 @@ abstract contract DisputeKit is TestBase {
     {
         IDisputeGame.Game memory at_ = game.gameOf(gameId);
         uint256 levels = _levels(at_.height);
-        bytes32[] memory level =
-            TinyProgram.levelAt(_bottom(at_, trace), at_.height - levels);
+        bytes32[] memory level = TinyProgram.levelAt(_bottom(at_, trace), at_.height - levels);
         return TinyProgram.slice(level, uint256(at_.index) << levels, 1 << levels);
     }
 
@@ -231,10 +228,8 @@ abstract contract DisputeKit is TestBase {
         uint256 levels
     ) internal view returns (uint64 index, bytes32 hash, bytes32[] memory siblings) {
         IDisputeGame.Game memory at_ = game.gameOf(gameId);
-        bytes32[] memory level =
-            TinyProgram.levelAt(_bottom(at_, trace), at_.height - levels);
-        bytes32[] memory below =
-            TinyProgram.slice(level, uint256(at_.index) << levels, 1 << levels);
+        bytes32[] memory level = TinyProgram.levelAt(_bottom(at_, trace), at_.height - levels);
+        bytes32[] memory below = TinyProgram.slice(level, uint256(at_.index) << levels, 1 << levels);
         index = uint64((target >> (at_.height - levels)) & ((1 << levels) - 1));
         hash = below[index];
         siblings = TinyProgram.branch(below, index);
@@ -301,9 +296,7 @@ abstract contract DisputeKit is TestBase {
     function _expectBalanced() internal view {
         IDisputeGame.Totals memory sums = game.totals();
         vm.assertEq(
-            uint256(sums.deposited),
-            uint256(sums.locked) + sums.withdrawn + sums.burned,
-            "deposits"
+            uint256(sums.deposited), uint256(sums.locked) + sums.withdrawn + sums.burned, "deposits"
         );
         vm.assertTrue(address(game).balance >= uint256(sums.locked) + sums.burned, "balance");
     }

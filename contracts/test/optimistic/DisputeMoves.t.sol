@@ -127,8 +127,7 @@ contract DisputeGame_play_Test is DisputeKit {
 
     function test_play_loneNodeLoneLeaf_succeeds() external {
         game.admitProgram(TinyProgram.header(TinyProgram.Kind.Lone));
-        TinyProgram.Trace memory trace =
-            TinyProgram.run(TinyProgram.Kind.Lone, 0, 2, -3, true);
+        TinyProgram.Trace memory trace = TinyProgram.run(TinyProgram.Kind.Lone, 0, 2, -3, true);
         bytes32 id = _assert(MALLORY, trace);
         uint256 gameId = _open(CAROL, id);
         _expectTurn(gameId, IDisputeGame.Phase.Node, true, 0);
@@ -347,9 +346,7 @@ contract DisputeGame_revealTensor_Test is DisputeKit {
         for (uint256 i = 0; i < 5; ++i) {
             if (i == 3) continue;
             _reverts(IDisputeGame.Game_BadReveal.selector, _gameId);
-            game.revealTensor(
-                _gameId, trace.roots[i], TinyProgram.descOf(KIND, 3), _branch(3)
-            );
+            game.revealTensor(_gameId, trace.roots[i], TinyProgram.descOf(KIND, 3), _branch(3));
         }
         game.revealTensor(_gameId, trace.roots[3], TinyProgram.descOf(KIND, 3), _branch(3));
     }
@@ -359,17 +356,13 @@ contract DisputeGame_revealTensor_Test is DisputeKit {
         _reverts(IDisputeGame.Game_BadDescriptor.selector, uint256(3));
         game.revealTensor(_gameId, root, TinyProgram.descOf(KIND, 2), _branch(2));
         _reverts(IDisputeGame.Game_BadDescriptor.selector, uint256(3));
-        game.revealTensor(
-            _gameId, root, TinyProgram.descOf(TinyProgram.Kind.Double, 3), _branch(3)
-        );
+        game.revealTensor(_gameId, root, TinyProgram.descOf(TinyProgram.Kind.Double, 3), _branch(3));
         game.revealTensor(_gameId, root, TinyProgram.descOf(KIND, 3), _branch(3));
     }
 
     function test_revealTensor_OP5_otherBranchLength_reverts() external {
         bytes32 root = _honest().roots[3];
-        vm.expectRevert(
-            abi.encodeWithSelector(Commitments.Commitments_BranchLength.selector, 2, 3)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Commitments.Commitments_BranchLength.selector, 2, 3));
         game.revealTensor(_gameId, root, TinyProgram.descOf(KIND, 3), new bytes32[](2));
     }
 
@@ -423,6 +416,7 @@ contract DisputeGame_revealLeaf_Test is DisputeKit {
         vm.assertTrue(game.isRevealed(_id, digest, 0), "memo");
     }
 
+    /// forge-config: default.fuzz.runs = 32
     function test_revealLeaf_OP9_otherBytes_reverts(uint8 bit) external {
         bytes32 word = _honest().words[3][16];
         _reverts(IDisputeGame.Game_BadReveal.selector, _gameId);
@@ -568,9 +562,7 @@ contract DisputeGame_select_Test is DisputeKit {
         TinyProgram.Trace memory trace = _honest();
         uint256 gameId = _open(CAROL, _assert(ALICE, trace));
         _reveal(ALICE, gameId, trace);
-        vm.expectRevert(
-            abi.encodeWithSelector(Commitments.Commitments_BranchLength.selector, 2, 3)
-        );
+        vm.expectRevert(abi.encodeWithSelector(Commitments.Commitments_BranchLength.selector, 2, 3));
         vm.prank(CAROL);
         game.select(gameId, 3, 4, trace.rows[4], new bytes32[](2));
     }

@@ -378,11 +378,10 @@ library TinyProgram {
         proof.siblings = branch(trace.leaves[id], last);
     }
 
-    function _openForPadding(
-        Trace memory trace,
-        uint256 id,
-        IDisputeGame.PaddingProof memory proof
-    ) private pure {
+    function _openForPadding(Trace memory trace, uint256 id, IDisputeGame.PaddingProof memory proof)
+        private
+        pure
+    {
         proof.node = uint32(id);
         proof.desc = descOf(trace.kind, id);
         proof.descBranch = branch(graphRows(trace.kind), id);
