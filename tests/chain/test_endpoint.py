@@ -265,6 +265,10 @@ ECHO = f"key {SECRET}k of {SECRET}u is not known".encode()
         (_answer(error={"code": 1, "message": {}}), "not-json-rpc"),
         (_answer(error={"code": -32000, "message": ECHO.decode()}), "node-refuses"),
         (_answer(error=ECHO.decode()), "node-refuses"),
+        (
+            answers(b'{"error":{"code":1,"message":"","data":' + b"[" * 700 + b"]" * 700 + b"}}"),
+            "not-json-rpc",
+        ),
         (_broken(b"SSH-2.0-OpenSSH_9\r\n" + ECHO), "not-json-rpc"),
         (_broken(b""), "unreachable-node"),
         (_broken(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), "unreachable-node"),

@@ -17,8 +17,8 @@ from verifiable.chain.redaction import basic_credentials
 
 __all__ = ["ANSWER_BYTES", "HttpTransport"]
 
-ANSWER_BYTES = 64 << 20
-"""Largest answer that is read: the logs of 2,000 blocks, and whole blocks, are far smaller."""
+ANSWER_BYTES = 16 << 20
+"""Largest answer that is read; logs that are larger are asked for again in smaller ranges."""
 
 READ_BYTES = 1 << 16
 RETRIED_STATUSES = (502, 503, 504)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from verifiable.chain.dialing import Failure
+from verifiable.chain.json_text import read_json
 from verifiable.chain.node_url import NodeUrl
 from verifiable.chain.rpc import shown
 from verifiable.errors import ChainError
@@ -152,8 +153,8 @@ class JsonRpcProvider:
 
     def _decode(self, raw: bytes, request_id: int) -> dict[str, Any]:
         try:
-            answer = json.loads(raw, parse_constant=_no_number)
-        except (ValueError, RecursionError):
+            answer = read_json(raw)
+        except ValueError:
             answer = None
         if answer is None:
             raise self._no_json_rpc("its answer is not JSON")
@@ -182,7 +183,3 @@ class JsonRpcProvider:
             hint="check the URL; many providers have the node at a path of its own",
             code="not-json-rpc",
         )
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(name)

@@ -6,7 +6,6 @@ of the file, and absurd ones would take all memory or run for years.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from verifiable.chain.addresses import checksummed, parse_address
+from verifiable.chain.json_text import read_json
 from verifiable.errors import AccountError, InvalidInput
 from verifiable.recursion import recursion_limit_kept
 
@@ -139,8 +139,8 @@ def read_keystore(path: Path) -> Keystore:
     if len(raw) > KEYSTORE_BYTES:
         _malformed(where, "it is far larger than a keystore")
     try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
+        found = read_json(raw)
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         _malformed(where, "it is not a JSON object")

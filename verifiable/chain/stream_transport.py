@@ -25,6 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from verifiable.chain.dialing import Failure, dial, lost, remaining_s, shut_at, tls_context
 from verifiable.chain.http_transport import ANSWER_BYTES
+from verifiable.chain.json_text import read_json
 from verifiable.chain.node_url import NodeUrl
 from verifiable.chain.redaction import basic_credentials
 
@@ -122,9 +123,9 @@ class WebSocketTransport:
 def _of_another(answer: bytes, request: bytes) -> bool:
     """Whether an answer has an id, and it is not the request's; notifications have none."""
     try:
-        found = json.loads(answer)
+        found = read_json(answer)
         wanted = json.loads(request)["id"]
-    except (ValueError, RecursionError):
+    except ValueError:
         return False  # for the provider to refuse
     if not isinstance(found, dict):
         return False
@@ -269,7 +270,7 @@ def _read_value(connection: socket.socket) -> bytes:
 
 def _is_json(text: bytes) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        read_json(text)
+    except ValueError:
         return False
     return True
