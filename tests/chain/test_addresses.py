@@ -53,6 +53,20 @@ def test_other_forms_are_refused(text: str) -> None:
     assert caught.value.code == "bad-address"
 
 
+@pytest.mark.parametrize(
+    "text", ["0x" + "4c" * 32, "4c" * 32, "https://user:4c4c4c4c@node.example/4c4c4c4c/0x12"]
+)
+def test_what_may_be_a_secret_is_not_shown(text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_address(text)
+    assert "4c4c" not in str(caught.value)
+
+
+def test_a_mistyped_address_is_shown() -> None:
+    with pytest.raises(InvalidInput, match="'0x1234' is not an address"):
+        parse_address("0x1234")
+
+
 def test_an_address_is_20_bytes() -> None:
     with pytest.raises(InvalidInput):
         checksummed(bytes(32))

@@ -15,6 +15,9 @@ __all__ = ["checksummed", "parse_address"]
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 
+_SHOWN = re.compile(r"[\w.-]{0,44}")
+"""A private key or the URL of a node, which people mistake for an address, is something else."""
+
 
 def checksummed(address: bytes) -> str:
     """`0x` and 40 hex digits whose letters' case is the checksum (EIP-55)."""
@@ -35,8 +38,9 @@ def parse_address(text: str) -> bytes:
         InvalidInput: (code `bad-address`) the form or the checksum is wrong.
     """
     if not _ADDRESS.fullmatch(text):
+        shown = repr(text) if _SHOWN.fullmatch(text) else "this"
         raise InvalidInput(
-            f"{text[:60]!r} is not an address",
+            f"{shown} is not an address",
             why="it is not `0x` and 40 hex digits",
             code="bad-address",
         )
