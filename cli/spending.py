@@ -68,10 +68,7 @@ def carry_out(
     costs = chain.chain_id != DEVELOPMENT_CHAIN_ID
     plans: list[Plan | None] = [None] * len(steps)
     if signing.dry_run or costs:
-        plans = [
-            None if step.plan is None else step.plan(option)
-            for step, option in zip(steps, options, strict=True)
-        ]
+        plans = _planned(steps, options)
     if signing.dry_run:
         return tuple(
             Done(step=step, plan=plan, receipt=None)
@@ -143,6 +140,20 @@ def _options(signing: SigningFlags, index: int, count: int) -> TxOptions:
         confirmations=signing.confirmations if index == count - 1 else 1,
         wait=signing.wait or index < count - 1,
     )
+
+
+def _planned(steps: Sequence[Step], options: Sequence[TxOptions]) -> list[Plan | None]:
+    """What each step would be; the nonces count on from the first, as they will when sent."""
+    plans: list[Plan | None] = []
+    first: int | None = None
+    for index, (step, option) in enumerate(zip(steps, options, strict=True)):
+        plan = None if step.plan is None else step.plan(option)
+        if plan is not None:
+            if first is None:
+                first = plan.nonce - (0 if option.nonce is None else index)
+            plan = replace(plan, nonce=first + index)
+        plans.append(plan)
+    return plans
 
 
 def _as_agreed(options: TxOptions, plan: Plan) -> TxOptions:

@@ -223,6 +223,17 @@ def test_a_dry_run_sends_nothing(cli, digits_program: Path) -> None:
     assert made["transactions"][0]["gas_used"] <= registration["gas_limit"]
 
 
+def test_a_dry_run_counts_nonces_as_sending_does(cli, digits_program: Path) -> None:
+    assert cli("register", digits_program).code == 0
+    change = ("register", digits_program, "--uri", "somewhere", "--freeze", "--json")
+    planned = cli(*change, "--dry-run").document["transactions"]
+    assert [item["call"] for item in planned] == [
+        "ModelRegistry.setMetadataURI",
+        "ModelRegistry.freeze",
+    ]
+    assert [item["nonce"] for item in planned] == [2, 3]
+
+
 def test_numbers_set_by_hand(cli, digits_program: Path) -> None:
     """The nonce counts on over the transactions of one command; prices are those of the options."""
     prices = ("--gas-price", "5gwei", "--priority-gas-price", "1gwei", "--gas-limit", "2000000")
