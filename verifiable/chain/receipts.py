@@ -23,7 +23,7 @@ from verifiable.chain.transaction import (
 from verifiable.errors import ChainError, Reverted
 from verifiable.progress import Progress, ProgressEvent
 
-__all__ = ["Waiting", "find_receipt", "wait_for_receipt", "why_it_failed"]
+__all__ = ["Waiting", "find_receipt", "lost_sight", "wait_for_receipt", "why_it_failed"]
 
 _FIRST_LOOK_S = 0.02
 _LAST_LOOK_S = 2.0
@@ -80,14 +80,14 @@ def wait_for_receipt(
         except NodeUnreachable as cause:  # it may come back in time
             failure = cause
         except ChainError as cause:
-            raise _lost(node, transaction, cause) from None
+            raise lost_sight(node, transaction, cause) from None
         block = b"" if receipt is None else receipt.block_hash
         if block != seen:
             waiting.progress(_event(transaction, seen, receipt, time.monotonic() - began_s))
             seen = block
         left_s = waiting.timeout_s - (time.monotonic() - began_s)
         if left_s <= 0 and failure is not None:
-            raise _lost(node, transaction, failure)
+            raise lost_sight(node, transaction, failure)
         if left_s <= 0:
             raise _pending(node, transaction, plan, options, waiting, receipt)
         node.sleep(min(pause_s, left_s))
@@ -145,7 +145,8 @@ def _event(
     )
 
 
-def _lost(node: Node, transaction: bytes, failure: ChainError) -> PendingTransaction:
+def lost_sight(node: Node, transaction: bytes, failure: ChainError) -> PendingTransaction:
+    """The error for a transaction that was sent, and a node that then failed: it has the hash."""
     return PendingTransaction(
         f"the transaction 0x{transaction.hex()} was sent, and the node cannot tell more",
         transaction=transaction,
@@ -173,7 +174,7 @@ def _pending(
             why=f"{waiting.timeout_s:g} s were not enough",
             code="transaction-timeout",
         )
-    if plan is not None and _count(node, plan.sender) > plan.nonce:
+    if plan is not None and _nonce_is_used(node, plan):
         return PendingTransaction(
             f"{shown} is in no block, and another one has its nonce {plan.nonce}",
             transaction=transaction,
@@ -191,6 +192,11 @@ def _pending(
     )
 
 
-def _count(node: Node, sender: bytes) -> int:
+def _nonce_is_used(node: Node, plan: Plan) -> bool:
+    """Whether a block holds a transaction of the plan's nonce; False if the node does not say."""
     method = "eth_getTransactionCount"
-    return read_number(node.ask(method, [f"0x{sender.hex()}", "latest"]), method)
+    try:
+        count = read_number(node.ask(method, [f"0x{plan.sender.hex()}", "latest"]), method)
+    except ChainError:  # that failure must not take the place of the transaction's hash
+        return False
+    return count > plan.nonce

@@ -168,8 +168,8 @@ def _send_raw(node: Node, raw: bytes, plan: Plan) -> bytes:
     except NodeRefusal as refusal:
         if refusal.says(*_KNOWN) or refusal.text.lower().startswith("known transaction"):
             return expected
-        # an earlier try may have arrived although its answer was lost
-        if refusal.says(*_NONCE_TOO_LOW) and _has(node, expected):
+        # an earlier try may have arrived although its answer was lost, whatever is said of this one
+        if _has(node, expected):
             return expected
         raise _refused(refusal, plan) from None
     except ChainError as failure:

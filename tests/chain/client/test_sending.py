@@ -106,6 +106,18 @@ def test_a_used_nonce_is_success_if_the_node_has_the_hash(
     assert chain.balance(TO) == 5
 
 
+@pytest.mark.parametrize(
+    "text", ["existing tx with same hash", "too many requests", "replacement underpriced"]
+)
+def test_no_refusal_hides_a_transaction_that_the_node_has(
+    provider: FaultyProvider, chain: Chain, counting: CountingSigner, text: str
+) -> None:
+    provider.plan("eth_sendRawTransaction", lost_answer)
+    provider.always("eth_sendRawTransaction", error(-32000, text))
+    assert chain.send(counting, **PAY).status == 1
+    assert chain.balance(TO) == 5
+
+
 def test_a_used_nonce_is_an_error_if_the_node_lacks_the_hash(
     provider: FaultyProvider, chain: Chain, counting: CountingSigner
 ) -> None:

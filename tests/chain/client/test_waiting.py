@@ -179,6 +179,30 @@ def test_a_node_that_does_not_come_back(
     assert caught.value.transaction is not None
 
 
+def test_a_node_that_goes_before_it_tells_of_the_nonce(
+    network: PublicNetwork, stranger: KeySigner
+) -> None:
+    provider = FaultyProvider(network)
+    chain = Chain(provider, url="going", timeout_s=0.0, sleep=lambda seconds: None)
+    provider.plan("eth_getTransactionCount", honest)
+    provider.always("eth_getTransactionCount", lost_request)
+    with pytest.raises(PendingTransaction) as caught:
+        chain.send(stranger, **PAY)
+    assert caught.value.code == "transaction-timeout"
+    assert caught.value.transaction is not None
+    assert caught.value.replacement is not None
+
+
+def test_a_node_that_goes_before_it_shows_the_contract(
+    provider: FaultyProvider, chain: Chain, signer: KeySigner
+) -> None:
+    provider.always("eth_getCode", lost_request)
+    with pytest.raises(PendingTransaction) as caught:
+        chain.deploy(signer, load_artifact("ModelRegistry"))
+    assert caught.value.code == "chain-unreachable"
+    assert caught.value.transaction is not None
+
+
 @pytest.mark.parametrize(
     "fault",
     [
