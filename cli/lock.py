@@ -10,6 +10,7 @@ import click
 
 from verifiable.backends.registry import DEFAULT_BACKEND
 
+from .chain_options import address
 from .console import Console
 from .options import (
     FILE,
@@ -47,6 +48,13 @@ _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
 @local_setup_option
 @srs_option
 @weights_option
+@click.option("-r", "--rpc-url", metavar="URL", help="A node, for the key of --game.")
+@click.option(
+    "--game",
+    callback=address,
+    metavar="ADDRESS",
+    help="The dispute game that counts (backend optimistic): one that you watch.",
+)
 @cache_option
 @time_limit_option
 @reporting
@@ -58,6 +66,8 @@ def command(
     insecure_local_setup: bool,
     srs: Path | None,
     weights: str | None,
+    rpc_url: str | None,
+    game: bytes | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -84,6 +94,8 @@ def command(
                 insecure_local_setup=local,
                 srs=srs,
                 weights=weights,
+                rpc_url=rpc_url,
+                game=game,
                 cache_dir=cache_dir,
                 time_limit_s=time_limit_s,
                 progress=progress,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .chain_options import address
 from .console import Console, seconds_text
 from .exits import FAILED, OK, UNREADABLE
 from .options import (
@@ -29,9 +30,9 @@ __all__ = ["command"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _EXITS = {"proven": OK, "not_proven": FAILED, "undecided": UNREADABLE}
-_ALWAYS_FOUND = ("KEY-1", "RG-4", "RG-5", "EZ-6", "GK-4")
+_ALWAYS_FOUND = ("KEY-1", "RG-4", "RG-5", "EZ-6", "GK-4", "OP-21", "OP-27", "OP-29", "OP-25")
 """Passed or not, what one relies on is worth a look: who derived the key, which block was read, who
-made the record and the setup, how many bits of soundness there are."""
+made the record and the setup, how many bits of soundness there are, which game it was."""
 
 _ROOT = re.compile(r"(?<![0-9a-f])(0x)?([0-9a-f]{8})[0-9a-f]{52}([0-9a-f]{4})(?![0-9a-f])")
 _MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "not run", "undecided": "undecided"}
@@ -76,6 +77,23 @@ _AT_HELP = "The time of judging, in UTC. No check of today's backends depends on
     "-c", "--chain", "chain_id", type=click.IntRange(min=1), help="Id of the chain it stands on."
 )
 @click.option(
+    "-r",
+    "--rpc-url",
+    metavar="URL",
+    help="Your node, for a proof whose evidence lies on a chain (--registry names one too).",
+)
+@click.option(
+    "--game",
+    callback=address,
+    metavar="ADDRESS",
+    help="The dispute game that you trust and accept, where no lock and no record holds its key.",
+)
+@click.option(
+    "--recheck",
+    is_flag=True,
+    help="Also run --program, and demand the same output and trace (optimistic proofs).",
+)
+@click.option(
     "--allow-local-chain",
     is_flag=True,
     help="Accept a development chain, whose holder can rewrite it (tests and demos).",
@@ -96,6 +114,9 @@ def command(
     registry: str | None,
     record: bytes | None,
     chain_id: int | None,
+    rpc_url: str | None,
+    game: bytes | None,
+    recheck: bool,
     allow_local_chain: bool,
     srs: Path | None,
     cache_dir: Path | None,
@@ -103,7 +124,10 @@ def command(
     *,
     console: Console,
 ) -> None:
-    """Check PROOF. Exit 0: proven; 1: not proven; 3: unreadable or undecided."""
+    """Check PROOF. Exit 0: proven; 1: not proven; 3: unreadable or undecided.
+
+    A proof whose evidence lies on a chain is undecided until its assertion is final there.
+    """
     console.judging = True
     if index is not None and input_path is None:
         raise click.UsageError("--index chooses a row of --input, which is not given")
@@ -124,6 +148,9 @@ def command(
             registry=registry,
             record=record,
             chain_id=chain_id,
+            rpc_url=rpc_url,
+            game=game,
+            recheck=recheck,
             allow_local_chain=allow_local_chain,
             now=now,
             srs=srs,

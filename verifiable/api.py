@@ -19,11 +19,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from verifiable.anchoring import anchored
-from verifiable.backends.base import Key
+from verifiable.anchoring import anchored, game_address, key_in_game
+from verifiable.backends.base import ChainJudge, Key
 from verifiable.backends.registry import DEFAULT_BACKEND, backend_ids, get_backend
 from verifiable.errors import (
     InvalidInput,
+    MissingDependency,
     ResourceLimit,
     SetupError,
     Undecided,
@@ -233,6 +234,9 @@ def make_lock(
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
     weights: str | None = None,
+    rpc_url: str | None = None,
+    game: bytes | str | None = None,
+    chain_id: int | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -248,6 +252,8 @@ def make_lock(
         names: for people; default: the file's name, or `model`.
         backends: whose keys to derive; the other arguments are those of `prove`. What only some
             of the backends take is given to those.
+        rpc_url, game, chain_id: for a backend whose evidence lies on a chain, a node, the dispute
+            game that counts, and the chain that the node must be of.
 
     Raises:
         InvalidInput: the names are not as many as the programs, or one cannot be written; or an
@@ -273,6 +279,13 @@ def make_lock(
     )
     chosen = {name: get_backend(name) for name in wanted}
     refuse_untaken(tuple(chosen.values()), options)
+    if game is not None and not any(isinstance(item, ChainJudge) for item in chosen.values()):
+        raise InvalidInput(
+            f"this is nothing that the backend {', '.join(chosen)} takes",
+            where="game",
+            hint="leave --game out, or choose a backend that takes it",
+            code="unknown-option",
+        )
     models: dict[bytes, LockedModel] = {}
     for label, source in zip(labels, sources, strict=True):
         program = program_of(source)
@@ -281,7 +294,11 @@ def make_lock(
         if header.program_root in models:
             continue
         keys = {
-            name: backend.setup(program, options_taken(backend, options)).key
+            name: key_in_game(
+                backend, program, header, url=rpc_url, game=game_address(game), chain_id=chain_id
+            )
+            if isinstance(backend, ChainJudge) and rpc_url is not None and game is not None
+            else backend.setup(program, options_taken(backend, options)).key
             for name, backend in chosen.items()
         }
         models[header.program_root] = LockedModel(
@@ -350,6 +367,9 @@ def evaluate(
     registry: str | None = None,
     record: bytes | str | None = None,
     chain_id: int | None = None,
+    rpc_url: str | None = None,
+    game: bytes | str | None = None,
+    recheck: bool = False,
     allow_local_chain: bool = False,
     view: ChainView | None = None,
     now: datetime | None = None,
@@ -379,15 +399,22 @@ def evaluate(
     demanded = policy_of(
         policy, allow_insecure_setup=allow_insecure_setup, allow_local_chain=allow_local_chain
     )
+    chain_judge = _chain_judge(decoded)
+    trusted = None if game is None else game_address(game)
+    if trusted is not None:
+        demanded = _accepting(demanded, decoded, chain_judge, rpc_url, program)
     if view is None:
+        place = None if chain_judge is None else chain_judge.place(decoded.payload)
         demanded, view = anchored(
             demanded,
             registry=registry,
             record=record,
             chain_id=chain_id,
             backends=(decoded.backend,),
+            rpc_url=rpc_url,
+            place=place,
         )
-    elif (registry, record, chain_id) != (None, None, None):
+    elif (registry, record, chain_id, rpc_url) != (None, None, None, None):
         raise InvalidInput(
             "a view was read beforehand, so there is no chain to name",
             where="view",
@@ -406,7 +433,19 @@ def evaluate(
     known = dict(keys or {})
     reason = ("", "")
     derive_key_s = 0.0
-    if loaded is not None and _needs_key(decoded, demanded, pinned, known):
+    if chain_judge is not None and _needs_key(decoded, demanded, pinned, known):
+        derive_began_s = time.perf_counter()
+        try:
+            found = _key_on_chain(
+                chain_judge, decoded, demanded, view, loaded, trusted, rpc_url, chain_id
+            )
+        except SetupError as error:
+            reason = (f"{error.what}{f': {error.why}' if error.why else ''}", error.hint)
+        else:
+            if found is not None:
+                known[decoded.backend] = found
+        derive_key_s = time.perf_counter() - derive_began_s
+    elif loaded is not None and _needs_key(decoded, demanded, pinned, known):
         early = examine(
             decoded,
             demanded,
@@ -449,6 +488,7 @@ def evaluate(
         lock=pinned,
         inputs=held,
         keys=known or None,
+        recheck=recheck,
         cache_dir=folder,
     )
     if cancel is not None:  # who asked to stop is not told `proven`
@@ -475,6 +515,9 @@ def verify(
     registry: str | None = None,
     record: bytes | str | None = None,
     chain_id: int | None = None,
+    rpc_url: str | None = None,
+    game: bytes | str | None = None,
+    recheck: bool = False,
     allow_local_chain: bool = False,
     view: ChainView | None = None,
     now: datetime | None = None,
@@ -502,6 +545,13 @@ def verify(
             program and the key.
         record: the id of the record that counts, where the policy names none.
         chain_id: the chain that it must stand on.
+        rpc_url: your node, for a proof whose evidence lies on a chain, where no registry names
+            one: the assertion that the proof names is read there.
+        game: address of the dispute game that you trust, and so accept, where no lock and no
+            record holds its key: one that you, or somebody whom you rely on, watches. It needs
+            `program` and `rpc_url`.
+        recheck: also run the program, and demand the same output and trace; a proof whose
+            evidence lies on a chain must be final there all the same.
         allow_local_chain: accept a development chain, whose holder can rewrite it.
         view: what was read of the chain before, in place of `registry`; the policy pins the
             record then, and nothing is read here.
@@ -530,6 +580,9 @@ def verify(
         registry=registry,
         record=record,
         chain_id=chain_id,
+        rpc_url=rpc_url,
+        game=game,
+        recheck=recheck,
         allow_local_chain=allow_local_chain,
         view=view,
         now=now,
@@ -599,6 +652,71 @@ def _needs_key(proof: Proof, policy: Policy, lock: Lock | None, known: Mapping[s
         return False
     entry = None if lock is None else lock.entry(proof.statement.program_root)
     return entry is None or proof.backend not in entry.backends
+
+
+def _chain_judge(proof: Proof) -> ChainJudge | None:
+    """The proof's backend, if its evidence lies on a chain."""
+    if proof.backend not in backend_ids():
+        return None
+    try:
+        backend = get_backend(proof.backend)
+    except MissingDependency:
+        return None  # the verifier says so, if the policy accepts it
+    return backend if isinstance(backend, ChainJudge) else None
+
+
+def _accepting(
+    policy: Policy,
+    proof: Proof,
+    judge: ChainJudge | None,
+    rpc_url: str | None,
+    program: ProgramSource | None,
+) -> Policy:
+    """The policy of who names a game to trust: evidence that lies in games counts.
+
+    Raises:
+        InvalidInput: the game could not be used.
+    """
+    if judge is None:
+        raise InvalidInput(
+            "a game is named, but the evidence of this proof lies on no chain",
+            where="game",
+            hint="leave --game out",
+            code="nothing-to-read",
+        )
+    if rpc_url is None or program is None:
+        raise InvalidInput(
+            "the key of a game is derived from the program and from what a node says",
+            where="game",
+            hint="give --program and --rpc-url too, or a lock that holds the key",
+            code="game-needs-program",
+        )
+    return replace(policy, backends={proof.backend: None, **policy.backends})
+
+
+def _key_on_chain(
+    judge: ChainJudge,
+    proof: Proof,
+    policy: Policy,
+    view: ChainView | None,
+    program: Program | None,
+    game: bytes | None,
+    rpc_url: str | None,
+    chain_id: int | None,
+) -> Key | None:
+    """The key of the game that the caller names, or of the one that a pinned record must hold.
+
+    None if neither says which game counts: the proof's own word does not.
+    """
+    if game is not None and program is not None and rpc_url is not None:
+        committed = commit_program(program, leaf_log2=proof.program.leaf_log2)
+        if committed.program_root != proof.statement.program_root:
+            return None
+        return key_in_game(judge, program, committed, url=rpc_url, game=game, chain_id=chain_id)
+    if policy.registry is None or view is None or view.assertion is None:
+        return None
+    # RG-9 compares it with the record's: the registrant vouches for the game, not the proof
+    return judge.key_on_chain(proof.statement.program_root, view.chain_id, view.assertion)
 
 
 def _with_key_reason(verdict: Verdict, why: str, hint: str) -> Verdict:

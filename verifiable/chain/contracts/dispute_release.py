@@ -31,6 +31,7 @@ __all__ = [
     "Release",
     "deploy_game",
     "read_release",
+    "unjudged_nodes",
 ]
 
 GAME = load_artifact("DisputeGame")
@@ -133,6 +134,35 @@ def deploy_game(
 
     families = [place(artifact) for artifact in _FAMILIES]
     return place(GAME, place(_JUDGE), place(_ROUTER, *families), values_of(params))
+
+
+def unjudged_nodes(
+    chain: Chain,
+    game: bytes,
+    descriptors: Sequence[bytes],
+    leaf_log2: int,
+    *,
+    block: BlockTag = "latest",
+) -> list[str]:
+    """Why the contracts of a game do not judge some of a program's nodes; empty if they judge all.
+
+    Args:
+        game: address of a genuine game.
+        descriptors: `abi.encode(NodeDesc)` of every node, in order.
+        leaf_log2: the program's.
+
+    Raises:
+        ChainError: the node failed.
+    """
+    _, router = Contract(chain, GAME, game).call("verifiers", block=block)
+    contract = Contract(chain, _ROUTER, router)
+    reasons = []
+    for node, desc in enumerate(descriptors):
+        try:
+            contract.call("checkNode", desc, leaf_log2, block=block)
+        except Reverted as refusal:
+            reasons.append(f"node {node}: {refusal.name or 'refused'} {dict(refusal.arguments)}")
+    return reasons
 
 
 def _check_router(chain: Chain, router: bytes, block: BlockTag) -> bytes:
