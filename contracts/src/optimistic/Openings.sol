@@ -98,7 +98,8 @@ library Openings {
         uint256 offset = locate(opened, index, 1);
         unchecked {
             // The length of the siblings follows the data, so a whole word can be read.
-            value = int256(uint256(bytes32(witness[offset:offset + 32]))) >> (256 - 8 * opened.width);
+            value =
+                int256(uint256(bytes32(witness[offset:offset + 32]))) >> (256 - 8 * opened.width);
         }
     }
 
