@@ -323,6 +323,16 @@ _CHECKS = {
 }
 
 _CHAIN = {
+    "bad-trace-url": "Where a trace may be found is not an address of HTTP(S) that can be used. It "
+    "counts as withheld; a game makes the asserter show it.",
+    "journal-in-use": "Two agents with one journal would do everything twice. Stop the other one, "
+    "or give each agent a journal and an account of its own.",
+    "malformed-journal": "The file is not an agent's journal, or was damaged. Keep it and begin "
+    "another one: all decisions come from the chain, only salts of unused commits are lost.",
+    "node-not-judged": "The game's contracts cannot judge a node of this program, so a lie about "
+    "it would stand. Do not rely on this program under this game.",
+    "other-statement": "The statement names another program or output than the trace has. Assert "
+    "what the trace states, or execute again.",
     "account-error": "A signing key could not be found, opened or used.",
     "chain-error": "A chain could not be reached, is not the expected one, or refused something.",
     "confirmation-needed": "Gas costs money on this chain, and there is no terminal to agree at. "

@@ -19,13 +19,14 @@ INPUT = REPOSITORY / "models" / "digits_input.npz"
 
 # A part may import the parts that its row names, and itself.
 LAYERS = {
-    "cli": {"api", "chain", "backends", "argument", "statement", "program", "base"},
+    "cli": {"api", "dispute", "chain", "backends", "argument", "statement", "program", "base"},
     "api": {"chain", "backends", "statement", "program", "base"},
+    "dispute": {"chain", "backends", "statement", "program", "base"},
     "chain": {"statement", "base"},
     "backends": {"circuits", "argument", "statement", "program", "base"},
     "circuits": {"argument", "program", "base"},
     "argument": {"base"},
-    "testing": {"backends", "statement", "program", "base"},
+    "testing": {"dispute", "chain", "backends", "statement", "program", "base"},
     "statement": {"program", "base"},
     "program": {"base"},
     "base": set(),

@@ -1,0 +1,31 @@
+"""One chain for all tests of a worker; each test has people and inputs of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from dispute_kit import World, tiny_inputs, tiny_program
+
+from verifiable.dispute.material import Material
+
+_seed = count(1)
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.local.close()
+
+
+@pytest.fixture(scope="session")
+def material() -> Material:
+    return Material(tiny_program(), leaf_log2=5)
+
+
+@pytest.fixture
+def inputs():
+    """Inputs that no other test has, so that no challenger meddles with another test's game."""
+    return tiny_inputs(next(_seed))

@@ -1,0 +1,381 @@
+"""Assertions and games as their events tell them: nothing else is remembered.
+
+The log can begin anew at any block. Blocks that may still be taken away are read again each time;
+if one was, everything is replayed from the events that stand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from verifiable.chain.contracts.dispute_events import (
+    Asserted,
+    Committed,
+    FaultProven,
+    Finalized,
+    GameEvent,
+    GameOpened,
+    GameSettled,
+    LeafRevealed,
+    NodesRevealed,
+    ProgramAdmitted,
+    Rejected,
+    TensorRevealed,
+    Turn,
+)
+from verifiable.chain.contracts.dispute_game import DisputeGame
+from verifiable.chain.contracts.dispute_structs import (
+    AssertionStatus,
+    FaultKind,
+    GameStatus,
+    Header,
+    Opening,
+    Params,
+    Phase,
+    Statement,
+)
+from verifiable.dispute.shown import ShownTrace
+from verifiable.errors import ChainError
+from verifiable.statement.view import BlockRef
+
+__all__ = ["AssertionState", "GameLog", "GameState"]
+
+REREAD_BLOCKS = 64
+_ATTEMPTS = 3
+
+_KINDS: tuple[type[GameEvent], ...] = (
+    ProgramAdmitted,
+    Committed,
+    Asserted,
+    GameOpened,
+    Turn,
+    NodesRevealed,
+    TensorRevealed,
+    LeafRevealed,
+    FaultProven,
+    GameSettled,
+    Rejected,
+    Finalized,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertionState:
+    """An assertion as far as its events tell.
+
+    Attributes:
+        outputs: openings of the outputs' roots in the trace.
+        asserted_at: Unix seconds.
+        trace_uri: a stranger's text.
+        block: that held the assertion.
+        winner: who rejected it; empty if nobody did.
+        fault: what was proven: kind, node and place; None if nothing was.
+    """
+
+    id: bytes
+    digest: bytes
+    asserter: bytes
+    statement: Statement
+    trace_root: bytes
+    outputs: tuple[Opening, ...]
+    asserted_at: int
+    trace_uri: str
+    block: int
+    status: AssertionStatus = AssertionStatus.PENDING
+    winner: bytes = b""
+    fault: tuple[FaultKind, int, int] | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is not decided."""
+        return self.status is AssertionStatus.PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameState:
+    """A game after its last move; members are those of the event `Turn`.
+
+    Attributes:
+        block: that held its opening.
+    """
+
+    id: int
+    assertion_id: bytes
+    challenger: bytes
+    block: int
+    status: GameStatus = GameStatus.OPEN
+    phase: Phase = Phase.TRACE
+    asserter_turn: bool = True
+    node: int = 0
+    cur: bytes = b""
+    height: int = 0
+    index: int = 0
+    clock_a: int = 0
+    clock_c: int = 0
+    last: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it has not ended."""
+        return self.status is GameStatus.OPEN
+
+    @property
+    def expires_at(self) -> int:
+        """Second from which the side to move has no time left."""
+        return self.last + (self.clock_a if self.asserter_turn else self.clock_c)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the events so far have told."""
+
+    programs: dict[bytes, Header] = field(default_factory=dict)
+    commits: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    assertions: dict[bytes, AssertionState] = field(default_factory=dict)
+    games: dict[int, GameState] = field(default_factory=dict)
+    shown: dict[bytes, ShownTrace] = field(default_factory=dict)
+
+    def tell(self, event: GameEvent) -> None:
+        """Take one event in; those about what began before the log did are passed over."""
+        if isinstance(event, ProgramAdmitted):
+            self.programs[event.program_root] = event.header
+        elif isinstance(event, Committed):
+            self.commits[event.sender, event.digest] = event.log.block_number
+        elif isinstance(event, Asserted):
+            self._assert(event)
+        elif isinstance(event, GameOpened):
+            self.games[event.game_id] = GameState(
+                id=event.game_id,
+                assertion_id=event.assertion_id,
+                challenger=event.challenger,
+                block=event.log.block_number,
+            )
+        elif isinstance(event, Turn | GameSettled):
+            self._move(event)
+        elif isinstance(event, NodesRevealed | TensorRevealed | LeafRevealed):
+            self._show(event)
+        elif isinstance(event, Rejected | Finalized | FaultProven):
+            self._decide(event)
+
+    def _assert(self, event: Asserted) -> None:
+        made = AssertionState(
+            id=event.assertion_id,
+            digest=event.statement_digest,
+            asserter=event.asserter,
+            statement=event.statement,
+            trace_root=event.trace_root,
+            outputs=event.outputs,
+            asserted_at=event.asserted_at,
+            trace_uri=event.trace_uri,
+            block=event.log.block_number,
+        )
+        self.assertions[made.id] = made
+        self.shown[made.id] = ShownTrace()
+
+    def _move(self, event: Turn | GameSettled) -> None:
+        game = self.games.get(event.game_id)
+        if game is None:
+            return
+        if isinstance(event, GameSettled):
+            self.games[game.id] = replace(game, status=event.status)
+            return
+        self.games[game.id] = replace(
+            game,
+            phase=event.phase,
+            asserter_turn=event.asserter_turn,
+            node=event.node,
+            cur=event.cur,
+            height=event.height,
+            index=event.index,
+            clock_a=event.clock_a,
+            clock_c=event.clock_c,
+            last=event.last,
+        )
+
+    def _show(self, event: NodesRevealed | TensorRevealed | LeafRevealed) -> None:
+        shown = self.shown.get(event.assertion_id)
+        if shown is None:
+            return
+        if isinstance(event, NodesRevealed):
+            shown.add_nodes(event.descendants)
+        elif isinstance(event, TensorRevealed):
+            shown.add_tensor(event.node, event.tensor_root)
+        else:
+            shown.add_leaf(event.leaf)
+
+    def _decide(self, event: Rejected | Finalized | FaultProven) -> None:
+        found = self.assertions.get(event.assertion_id)
+        if found is None:
+            return
+        if isinstance(event, FaultProven):
+            found = replace(found, fault=(event.kind, event.node, event.place))
+        elif isinstance(event, Rejected):
+            found = replace(found, status=AssertionStatus.REJECTED, winner=event.winner)
+        else:
+            found = replace(found, status=AssertionStatus.FINALIZED)
+        self.assertions[found.id] = found
+
+
+class GameLog:
+    """What the events of one game contract tell.
+
+    Args:
+        game: the contract.
+        from_block: where to begin; what began earlier is not known.
+        reread_blocks: how many of the last blocks may be taken away.
+        monotonic: seconds of a clock that nobody sets.
+
+    Attributes:
+        head: the block up to which everything is known; None before the first `refresh`.
+        events: all of them, in order.
+    """
+
+    def __init__(
+        self,
+        game: DisputeGame,
+        *,
+        from_block: int = 0,
+        reread_blocks: int = REREAD_BLOCKS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.game = game
+        self.head: BlockRef | None = None
+        self.events: list[GameEvent] = []
+        self._from_block = from_block
+        self._reread = reread_blocks
+        self._monotonic = monotonic
+        self._seen_at_s = 0.0
+        self._heads: dict[int, bytes] = {}
+        self._told = _Told()
+
+    # --- reading
+
+    def refresh(self) -> bool:
+        """Read what is new. Returns whether there is a new block.
+
+        Raises:
+            ChainError: the node failed; `chain-reorganised`: blocks were taken away again and
+                again while they were read.
+        """
+        chain = self.game.chain
+        for _ in range(_ATTEMPTS):
+            head = chain.block()
+            if self.head is not None and head == self.head:
+                return False
+            if self.head is not None and head.number < self.head.number and self._stands(self.head):
+                return False  # a node that is late: what is known is newer
+            start = self._start()
+            fresh = self.game.all_events(from_block=start, to_block=head.number, kinds=_KINDS)
+            if not self._stands(head):
+                continue
+            self._take(fresh, start)
+            self.head = head
+            self._heads[head.number] = head.hash
+            self._seen_at_s = self._monotonic()
+            return True
+        raise ChainError(
+            "the chain was reorganised while the games were read",
+            where=chain.source,
+            why=f"{_ATTEMPTS} blocks were taken away before all was read",
+            hint="try again, or use another node",
+            code="chain-reorganised",
+        )
+
+    def _start(self) -> int:
+        """The block from which to read: far enough back to see what a reorganisation changed."""
+        if self.head is None:
+            return self._from_block
+        start = max(self._from_block, self.head.number + 1 - self._reread)
+        below = [number for number in self._heads if number < start]
+        if below and not self._stands_at(max(below)):
+            self._heads.clear()
+            return self._from_block
+        for number in below[:-1]:
+            del self._heads[number]
+        return start
+
+    def _stands(self, block: BlockRef) -> bool:
+        try:
+            return self.game.chain.block(block.number) == block
+        except ChainError as cause:
+            if cause.code != "no-such-block":
+                raise
+            return False
+
+    def _stands_at(self, number: int) -> bool:
+        try:
+            return self.game.chain.block(number).hash == self._heads[number]
+        except ChainError as cause:
+            if cause.code != "no-such-block":
+                raise
+            return False
+
+    def _take(self, fresh: list[GameEvent], start: int) -> None:
+        kept = len(self.events)
+        while kept and self.events[kept - 1].log.block_number >= start:
+            kept -= 1
+        old = self.events[kept:]
+        same = [_place(event) for event in old] == [_place(event) for event in fresh[: len(old)]]
+        self.events = self.events[:kept] + fresh
+        news: Iterable[GameEvent] = fresh[len(old) :]
+        if not same:
+            self._told, news = _Told(), self.events
+        for event in news:
+            self._told.tell(event)
+
+    # --- what is known
+
+    @property
+    def params(self) -> Params:
+        """The contract's rules."""
+        return self.game.release.params
+
+    def now(self) -> int:
+        """The chain's time, by its last block and what has passed since it was seen."""
+        if self.head is None:
+            return 0
+        return self.head.time_s + int(self._monotonic() - self._seen_at_s)
+
+    def admitted(self, program_root: bytes) -> bool:
+        """Whether the log saw a program's admission."""
+        return program_root in self._told.programs
+
+    def committed_at(self, sender: bytes, digest: bytes) -> int | None:
+        """Block of a commit, whether it was used or not."""
+        return self._told.commits.get((sender, digest))
+
+    @property
+    def assertions(self) -> tuple[AssertionState, ...]:
+        """All assertions, in order."""
+        return tuple(self._told.assertions.values())
+
+    def assertion(self, assertion_id: bytes) -> AssertionState | None:
+        """One assertion."""
+        return self._told.assertions.get(assertion_id)
+
+    @property
+    def games(self) -> tuple[GameState, ...]:
+        """All games, in order."""
+        return tuple(self._told.games.values())
+
+    def games_of(self, assertion_id: bytes) -> Iterator[GameState]:
+        """Games about an assertion, in order."""
+        return (game for game in self.games if game.assertion_id == assertion_id)
+
+    def shown(self, assertion_id: bytes) -> ShownTrace:
+        """What was shown of an assertion's trace, in any game."""
+        return self._told.shown.get(assertion_id) or ShownTrace()
+
+    def in_window(self, assertion: AssertionState, *, margin_s: int = 0) -> bool:
+        """Whether it can be contested for more than `margin_s` seconds."""
+        return self.now() + margin_s < assertion.asserted_at + self.params.window
+
+    def expired(self, game: GameState) -> bool:
+        """Whether the side to move has no time left."""
+        return self.now() >= game.expires_at
+
+
+def _place(event: GameEvent) -> tuple[bytes, int]:
+    return event.log.block_hash, event.log.index
