@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -280,3 +282,16 @@ def test_other_code_is_no_registry(open_node: Chain, registry: ModelRegistry) ->
         with pytest.raises(ChainError) as caught:
             ModelRegistry.at(open_node, address)
         assert caught.value.code == code
+
+
+def test_reading_a_record_loads_neither_arrays_nor_web3() -> None:
+    """They would double the time of a command that reads one."""
+    code = (
+        "import sys, verifiable.chain.contracts.model_registry as client\n"
+        "import verifiable.chain.endpoint as endpoint\n"
+        "with endpoint.open_chain('local:') as chain:\n"
+        "    assert chain.code(client.CANONICAL_ADDRESS) == b''\n"
+        "print({'numpy', 'web3', 'eth_account', 'requests'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from verifiable.chain.abi import select
 from verifiable.chain.artifact import load_artifact
@@ -20,7 +20,9 @@ from verifiable.chain.deployment import DEPLOYMENT_PROXY, create2_address
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import EventRecord, LogRecord, Receipt, TxOptions
 from verifiable.errors import Reverted
-from verifiable.statement.commitment import ProgramCommitment
+
+if TYPE_CHECKING:
+    from verifiable.statement.commitment import ProgramCommitment  # with numpy, a tenth of a second
 
 __all__ = [
     "ARTIFACT",
