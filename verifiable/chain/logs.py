@@ -17,6 +17,15 @@ Topics = Sequence[bytes | Sequence[bytes] | None]
 
 _TRIES = 3
 _NOT_THE_RANGE = (401, 403, 404)
+"""Status of HTTP that a smaller range cannot help."""
+
+_NOT_THE_RANGE_CODES = (
+    "bad-proxy",
+    "node-denies-access",
+    "node-rate-limit",
+    "node-tls",
+    "unreachable-node",
+)
 
 
 def find_logs(
@@ -38,12 +47,18 @@ def find_logs(
         try:
             found += _piece(node, address, topics, from_block, last)
         except (NodeRefusal, NodeUnreachable) as failure:
-            if last == from_block or getattr(failure, "http_status", None) in _NOT_THE_RANGE:
+            if last == from_block or _is_of_every_range(failure):
                 raise
             size = (last - from_block + 1) // 2
             continue
         from_block = last + 1
     return found
+
+
+def _is_of_every_range(failure: NodeRefusal | NodeUnreachable) -> bool:
+    return failure.code in _NOT_THE_RANGE_CODES or (
+        isinstance(failure, NodeUnreachable) and failure.http_status in _NOT_THE_RANGE
+    )
 
 
 def _piece(node: Node, address: bytes, topics: Topics, first: int, last: int) -> list[LogRecord]:

@@ -138,3 +138,28 @@ def test_too_many_logs(provider: FaultyProvider, chain: Chain) -> None:
     provider.always("eth_getLogs", result([{}] * 100_001))
     with pytest.raises(ChainError, match="more than 100000 logs"):
         chain.logs(AT, from_block=1, to_block=10)
+
+
+@pytest.mark.parametrize(
+    ("code", "halved"),
+    [
+        ("node-answer-too-large", True),
+        ("node-timeout", True),
+        ("not-json-rpc", True),
+        ("unreachable-node", False),
+        ("node-denies-access", False),
+        ("node-rate-limit", False),
+        ("node-tls", False),
+        ("bad-proxy", False),
+    ],
+)
+def test_what_a_smaller_range_cannot_help(network: PublicNetwork, code: str, halved: bool) -> None:
+    def failing(forward: Any, params: Any) -> Any:
+        raise ChainError("no answer", code=code)
+
+    provider = FaultyProvider(network)
+    provider.always("eth_getLogs", failing)
+    with pytest.raises(ChainError) as caught:
+        Chain(provider, url="failing").logs(AT, from_block=0, to_block=2_000)
+    assert caught.value.code == code
+    assert provider.count("eth_getLogs") == (11 if halved else 1)
