@@ -467,13 +467,13 @@ _CHAIN = {
 }
 
 _RECORDS = {
-    "block-not-final": "The record was read at a block that a reorganisation may still undo. Read "
+    "block-not-final": "The chain was read at a block that a reorganisation may still undo. Read "
     "the chain by its tag `finalized`.",
     "chain-not-read": "The policy pins a record, and no chain was read. Name a node and its "
     "registry by --registry.",
     "key-not-registered": "The record holds no key of the proof's backend: its registrant has "
     "vouched for none.",
-    "local-chain": "The record stands on a development chain, whose holder can rewrite it. For "
+    "local-chain": "Record or game stand on a development chain, whose holder can rewrite it. For "
     "tests and demos, --allow-local-chain accepts it.",
     "no-record": "The registry has no record of this id at the block that was read. Check the id; "
     "a record made lately counts once its block is final.",
@@ -491,6 +491,53 @@ _RECORDS = {
     "wrong-record": "The record is not the one that the policy names, or its id does not follow "
     "from registrant and program.",
     "wrong-registry": "The view was read from another contract than the policy names.",
+}
+
+_ASSERTIONS = {
+    "assert-on-chain": "The evidence of the optimistic backend is a bonded assertion: make it with "
+    "`verifiable dispute assert`, which signs the transactions and writes the proof file.",
+    "assertion-not-read": "The proof names an assertion on a chain, and the verifier did not see "
+    "it. Name your node by --rpc-url, one of the chain that the proof names.",
+    "assertion-of-another-statement": "The assertion that the proof names says something else: "
+    "another program, input, output or context.",
+    "assertion-of-another-trace": "The assertion that the proof names has another trace than the "
+    "proof says.",
+    "assertion-pending": "The assertion can still be challenged, or nobody has closed it. Verify "
+    "again after the time that the check shows.",
+    "assertion-rejected": "The assertion was shown to be wrong, or nobody defended it: the proof "
+    "proves nothing.",
+    "assertion-unknown": "The game has no assertion of this name at the block that was read. One "
+    "that was made lately counts once its block is final.",
+    "game-code-mismatch": "The contract at the game's address has other code than the key names.",
+    "game-key-mismatch": "The key is of another program, or of other rules, judging contracts or "
+    "another version than the game at that address.",
+    "game-needed": "A key of the optimistic backend names a dispute game. Give the game that "
+    "counts by --game, and a node by --rpc-url.",
+    "game-needs-program": "To derive the key of a game that you name takes the program and a node: "
+    "--program and --rpc-url. With a lock that holds the key, leave --game out.",
+    "game-not-genuine": "The contract is not a game of this release, or a contract that judges for "
+    "it is not. Check the address and the chain; it may be another release's, or a forgery.",
+    "game-without-code": "No contract stands at the game's address at the block that was read.",
+    "no-game-key": "Nobody whom you trust says which dispute game counts. Give a lock or a record "
+    "that holds its key, or --game with --program.",
+    "nodes-not-judged": "The game's contracts refuse some of the program's nodes, so a lie about "
+    "them could never be shown. Use another backend.",
+    "nothing-to-read": "A node or a game is named, but the proof's evidence lies in its file and "
+    "the policy pins no record. Leave --rpc-url or --game out.",
+    "payload-not-canonical": "The payload is not in its one canonical form: the file was damaged, "
+    "or made by another program.",
+    "recheck-differs": "Your own execution gives another output or trace than was asserted: the "
+    "assertion is wrong. While there is time, challenge it.",
+    "recheck-impossible": "To repeat the execution takes the program and the input: give "
+    "--program, and --input where the proof hides it.",
+    "recheck-not-offered": "Only an assertion is checked by running the program again; a proof of "
+    "another backend needs no such thing. Leave --recheck out.",
+    "rules-too-hasty": "The game's rules leave an honest challenger too little time. Trust a game "
+    "with a longer window and grace.",
+    "two-nodes": "Two nodes are named, and all that is read of a chain is read at one. Leave "
+    "--rpc-url out where --registry names a node.",
+    "wrong-game": "The proof was made in another dispute game, or on another chain, than the one "
+    "that you trust. Nobody may watch that game.",
 }
 
 _EXPORT = {
@@ -517,6 +564,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         **_CHECKS,
         **_CHAIN,
         **_RECORDS,
+        **_ASSERTIONS,
         **_EXPORT,
     }
 )
