@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -26,6 +27,7 @@ from scripted_node import (
     silent,
 )
 from websockets.sync.server import ServerConnection, serve
+from websockets.utils import accept_key
 
 from verifiable.chain import dialing, http_transport, json_rpc, stream_transport
 from verifiable.chain.contracts.model_registry import CANONICAL_ADDRESS
@@ -574,6 +576,29 @@ def test_a_websocket_that_misbehaves(
     provider.close()
     assert caught.value.code == code
     assert not leaks_of(caught.value, SECRET)
+
+
+def _deaf(connection: socket.socket, request: bytes, _count: int) -> None:
+    """Opens a WebSocket and reads nothing of what comes."""
+    key = re.search(rb"sec-websocket-key: (\S+)", request, re.IGNORECASE)
+    assert key is not None
+    connection.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        + f"Sec-WebSocket-Accept: {accept_key(key[1].decode())}\r\n\r\n".encode()
+    )
+    time.sleep(20 * SHORT_S)
+
+
+def test_a_websocket_that_does_not_read() -> None:
+    with serving(_deaf) as served:
+        url = parse_node_url(f"ws://127.0.0.1:{served.port}")
+        provider = JsonRpcProvider(url, timeout_s=SHORT_S)
+        start = time.monotonic()
+        with pytest.raises(ChainError) as caught:
+            provider.make_request("eth_sendTransaction", ["0x" + "00" * (8 << 20)])
+        provider.close()
+        assert caught.value.code == "node-timeout"
+        assert time.monotonic() - start < 10 * SHORT_S
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ class WebSocketTransport:
                 self._connection = self._open(deadline)
             connection = self._connection
             try:
-                connection.send(request.decode("utf-8"))
+                with shut_at(connection.socket, deadline):  # a node may stop reading
+                    connection.send(request.decode("utf-8"))
                 while True:
                     answer = connection.recv(timeout=remaining_s(deadline), decode=False)
                     if not _of_another(answer, request):
