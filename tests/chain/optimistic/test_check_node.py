@@ -46,7 +46,7 @@ def compare(steps: StepContracts, name: str, seed: int, stride: int) -> tuple[in
 @pytest.mark.parametrize("name", GENERATORS)
 def test_refuses_exactly_what_is_no_valid_node(steps: StepContracts, name: str) -> None:
     total = sum(1 for _ in changes(last_node(name)))
-    _, bad = compare(steps, name, 0, stride=max(1, total // 40))
+    _, bad = compare(steps, name, 0, stride=max(1, total // 25))
     assert bad > 10
 
 
