@@ -13,8 +13,10 @@ from typing import Any
 
 from verifiable.chain.answers import (
     HASH_BYTES,
+    read_address,
     read_block,
     read_bytes,
+    read_hash,
     read_member,
     read_number,
 )
@@ -38,7 +40,7 @@ from verifiable.chain.receipts import (
     why_it_failed,
 )
 from verifiable.chain.reverts import ErrorTable, error_table, shipped_errors
-from verifiable.chain.rpc import Node, NodeRefusal, Provider
+from verifiable.chain.rpc import Node, NodeRefusal, Provider, bad_answer
 from verifiable.chain.sending import make_plan, submit
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import (
@@ -47,6 +49,7 @@ from verifiable.chain.transaction import (
     PendingTransaction,
     Plan,
     Receipt,
+    SentCall,
     TxOptions,
     replacement_of,
 )
@@ -170,6 +173,11 @@ class Chain:
         """Wei of an account."""
         method = "eth_getBalance"
         return read_number(self._ask_at(method, [f"0x{address.hex()}"], block), method, bits=256)
+
+    def transaction_count(self, address: bytes, block: BlockTag = "latest") -> int:
+        """How many transactions of an account are in blocks: the nonce of the next one."""
+        method = "eth_getTransactionCount"
+        return read_number(self._ask_at(method, [f"0x{address.hex()}"], block), method)
 
     def block(self, tag: BlockTag = "latest") -> BlockRef:
         """A block by number or tag.
@@ -303,6 +311,26 @@ class Chain:
     def receipt(self, transaction: bytes) -> Receipt | None:
         """The receipt of a transaction, of status 0 or 1; None while no block holds it."""
         return find_receipt(self._node, transaction)
+
+    def sent(self, transaction: bytes) -> SentCall | None:
+        """What a transaction asked for, in a block or pending; None if the node does not know it.
+
+        Raises:
+            ChainError: `bad-answer`: it is another transaction, or none; or the node failed.
+        """
+        method = "eth_getTransactionByHash"
+        found = self._node.ask(method, [f"0x{transaction.hex()}"])
+        if found is None:
+            return None
+        if read_hash(read_member(found, "hash", method), method) != transaction:
+            raise bad_answer(method, "is another transaction")
+        to = read_member(found, "to", method)
+        return SentCall(
+            sender=read_address(read_member(found, "from", method), method),
+            to=None if to is None else read_address(to, method),
+            value=read_number(read_member(found, "value", method), method, bits=256),
+            data=read_bytes(read_member(found, "input", method), method),
+        )
 
     def replacement(self, transaction: bytes, options: TxOptions | None = None) -> TxOptions:
         """Options that replace a pending transaction, of this process or of another.

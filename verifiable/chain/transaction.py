@@ -17,6 +17,7 @@ __all__ = [
     "PendingTransaction",
     "Plan",
     "Receipt",
+    "SentCall",
     "TxOptions",
     "replacement_of",
 ]
@@ -91,6 +92,23 @@ class Receipt:
     def pending(self) -> bool:
         """Whether the transaction was sent and not waited for."""
         return not self.block_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentCall:
+    """What a transaction asked for, as a node keeps it.
+
+    Attributes:
+        sender: 20 bytes.
+        to: 20 bytes; None if a contract was created.
+        value: wei that were sent along.
+        data: of the call.
+    """
+
+    sender: bytes
+    to: bytes | None
+    value: int
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -364,3 +364,27 @@ def test_a_block_of_a_proof_of_authority_chain(provider: FaultyProvider, chain: 
     assert chain.block("latest").number == 0
     provider.always("eth_getBlockByNumber", changed(extraData="0x" + "00" * 97))
     assert chain.plan(NOWHERE, to=NOWHERE, data=b"").gas == 25_200
+
+
+def test_what_a_transaction_asked_for(
+    any_chain: Chain, registry: Contract, signer: KeySigner
+) -> None:
+    receipt = registry.send(signer, "registerModel", PROGRAM, KEYS, False, "u")
+    sent = any_chain.sent(receipt.transaction_hash)
+    assert sent is not None
+    assert (sent.sender, sent.to, sent.value) == (signer.address, registry.address, 0)
+    name, arguments = registry.decode_call(sent.data)
+    assert (name, arguments["uri"]) == ("registerModel", "u")
+    assert any_chain.sent(b"\x99" * 32) is None
+
+
+@pytest.mark.parametrize("member", ["hash", "from", "to", "value"])
+def test_a_node_that_tells_of_another_transaction(
+    provider: FaultyProvider, chain: Chain, signer: KeySigner, member: str
+) -> None:
+    receipt = chain.send(signer, to=signer.address, data=b"")
+    assert chain.sent(receipt.transaction_hash) is not None
+    provider.always("eth_getTransactionByHash", changed(**{member: "0x"}))
+    with pytest.raises(ChainError) as caught:
+        chain.sent(receipt.transaction_hash)
+    assert caught.value.code == "bad-answer"
