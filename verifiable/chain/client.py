@@ -179,6 +179,11 @@ class Chain:
         method = "eth_getTransactionCount"
         return read_number(self._ask_at(method, [f"0x{address.hex()}"], block), method)
 
+    def transaction_count(self, address: bytes, block: BlockTag = "latest") -> int:
+        """How many transactions of an account are in blocks: the nonce of the next one."""
+        method = "eth_getTransactionCount"
+        return read_number(self._ask_at(method, [f"0x{address.hex()}"], block), method)
+
     def block(self, tag: BlockTag = "latest") -> BlockRef:
         """A block by number or tag.
 
