@@ -11,8 +11,9 @@ import numpy as np
 from verifiable.backends.optimistic.trace import Inputs, commit_execution
 from verifiable.chain.accounts import KeySigner
 from verifiable.chain.client import Chain
+from verifiable.chain.contract import Contract
 from verifiable.chain.contracts.dispute_game import DisputeGame
-from verifiable.chain.contracts.dispute_release import DEVELOPMENT_PARAMS
+from verifiable.chain.contracts.dispute_release import DEVELOPMENT_PARAMS, GAME
 from verifiable.chain.local.chain import LocalChain
 from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS
 from verifiable.dispute.agent import Agent
@@ -69,9 +70,8 @@ class World:
 
     def again(self, provider) -> DisputeGame:
         """The same contract through another provider."""
-        return DisputeGame.at(
-            Chain(provider, url="local:", sleep=lambda _: None), self.game.address
-        )
+        chain = Chain(provider, url="local:", sleep=lambda _: None)
+        return DisputeGame(Contract(chain, GAME, self.game.address), self.game.release)
 
     def play(self, *agents: Agent, most: int = 60) -> list[Move]:
         """Let agents play till all are done; where nobody moves, time jumps to what comes next."""

@@ -25,8 +25,7 @@ _DIGEST = "[0-9a-f]{64}"
 _MEMBERS: dict[str, dict[str, Any]] = {
     "salt": {"salt": _DIGEST},
     "sending": {"nonce": int, "fee": int},
-    "sent": {"nonce": int, "hash": _DIGEST},
-    "done": {"nonce": int, "hash": f"({_DIGEST})?"},
+    "unsent": {"nonce": int},
 }
 """Of entries by kind: the type of a member, or a pattern of its text."""
 _FORMAT = "verifiable-dispute-journal-1"
@@ -113,10 +112,10 @@ class Journal:
         self.entries.append(entry)
         return entry
 
-    def last(self, kind: str, **members: Any) -> dict[str, Any] | None:
-        """The last entry of a kind that has these members; None if there is none."""
+    def last(self, *kinds: str, **members: Any) -> dict[str, Any] | None:
+        """The last entry of any of these kinds that has these members; None if there is none."""
         for entry in reversed(self.entries):
-            if entry["kind"] == kind and all(entry.get(k) == v for k, v in members.items()):
+            if entry["kind"] in kinds and members.items() <= entry.items():
                 return entry
         return None
 

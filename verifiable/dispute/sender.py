@@ -7,7 +7,6 @@ paid twice, whenever the process was killed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -110,23 +109,20 @@ class Sender:
             reserve = GAS_RESERVE << min(failures, _MAX_DOUBLINGS)
             plan = replace(plan, gas=min(plan.gas + reserve, MAX_TRANSACTION_GAS))
         for _ in range(_REPLACEMENTS):
-            entry = self._note(plan, name)
+            self._journal.add(
+                "sending", nonce=plan.nonce, call=name, fee=plan.max_fee, tip=plan.priority_fee
+            )
             try:
                 receipt = self._submit(game, plan, options)
-            except PendingTransaction as lost:
-                if lost.transaction is not None:
-                    self._journal.add("sent", nonce=plan.nonce, hash=lost.transaction.hex())
+            except PendingTransaction:
                 raise
             except ChainError as failure:
-                if failure.code == "nonce-too-low":
-                    self._journal.add("done", nonce=plan.nonce, hash="")
-                    raise
-                if failure.code != "transaction-underpriced":
-                    self._forget(failure, plan)
-                    raise
-                plan = _dearer(plan, entry)
-                continue
-            self._journal.add("done", nonce=plan.nonce, hash=receipt.transaction_hash.hex())
+                if failure.code == "transaction-underpriced":
+                    plan = _dearer(plan)
+                    continue
+                if getattr(failure, "transaction", None) is None and options == self._options:
+                    self._journal.add("unsent", nonce=plan.nonce)
+                raise
             return Move(
                 name=name,
                 text=text,
@@ -149,31 +145,21 @@ class Sender:
 
     def _next_options(self, game: DisputeGame) -> TxOptions:
         """The options as set; with nonce and fees if a transaction before may still be waiting."""
-        last = self._journal.last("sending")
-        if last is None:
+        last = self._journal.last("sending", "unsent")
+        if last is None or last["kind"] == "unsent":
             return self._options
-        nonce = last["nonce"]
-        done = self._journal.last("done", nonce=nonce)
-        if done is not None:
-            # a reorganisation may have put it back among the waiting ones
-            lost = done["hash"] and game.chain.receipt(bytes.fromhex(done["hash"])) is None
-            if not lost:
-                return self._options
-        sent = self._journal.last("sent", nonce=nonce)
-        if sent is not None and game.chain.receipt(bytes.fromhex(sent["hash"])) is not None:
-            self._journal.add("done", nonce=nonce, hash=sent["hash"])
-            return self._options
-        tip = last["tip"]
+        if last["nonce"] < game.chain.transaction_count(self.address):
+            return self._options  # a block holds it, or another one in its place
         before = Plan(
             chain_id=game.chain.chain_id,
             sender=self.address,
             to=None,
             value=0,
             data=b"",
-            nonce=nonce,
+            nonce=last["nonce"],
             gas=0,
             max_fee=last["fee"],
-            priority_fee=tip,
+            priority_fee=last["tip"],
         )
         return replacement_of(before, self._options)
 
@@ -189,11 +175,6 @@ class Sender:
             return game.chain.plan(self.address, to=self.address, data=b"", options=options)
         return game.contract.plan(
             self.address, name, *values_of(arguments), value=value, options=options
-        )
-
-    def _note(self, plan: Plan, name: str) -> Mapping[str, Any]:
-        return self._journal.add(
-            "sending", nonce=plan.nonce, call=name, fee=plan.max_fee, tip=plan.priority_fee
         )
 
     def _submit(self, game: DisputeGame, plan: Plan, options: TxOptions) -> Receipt:
@@ -213,16 +194,11 @@ class Sender:
             what=f"{plan.call or 'the transaction'} failed",
         )
 
-    def _forget(self, failure: ChainError, plan: Plan) -> None:
-        """Note that a transaction is not waiting: it failed in a block, or was not taken."""
-        transaction = getattr(failure, "transaction", None)
-        self._journal.add("done", nonce=plan.nonce, hash=transaction.hex() if transaction else "")
 
-
-def _dearer(plan: Plan, entry: Mapping[str, Any]) -> Plan:
+def _dearer(plan: Plan) -> Plan:
     raised = replacement_of(plan)
     return replace(
         plan,
-        max_fee=raised.gas_price or entry["fee"],
+        max_fee=plan.max_fee if raised.gas_price is None else raised.gas_price,
         priority_fee=raised.priority_gas_price,
     )
