@@ -16,7 +16,7 @@ from verifiable.chain.calls import BlockTag
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
 from verifiable.chain.contracts.dispute_structs import Params, build, values_of
-from verifiable.chain.deployment import check_code, initcode
+from verifiable.chain.deployment import DEPLOYMENT_PROXY, check_code, create2_address, initcode
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import TxOptions
 from verifiable.errors import ChainError, Reverted
@@ -28,8 +28,10 @@ __all__ = [
     "DEFAULT_PARAMS",
     "DEVELOPMENT_PARAMS",
     "GAME",
+    "Part",
     "Release",
     "deploy_game",
+    "game_parts",
     "read_release",
     "unjudged_nodes",
 ]
@@ -118,6 +120,30 @@ def read_release(chain: Chain, address: bytes, block: BlockTag = "latest") -> Re
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One contract of a game, where the deployment proxy puts it."""
+
+    artifact: Artifact
+    arguments: tuple[Any, ...]
+
+    @property
+    def address(self) -> bytes:
+        """Where it stands, on every chain."""
+        return create2_address(
+            DEPLOYMENT_PROXY, CANONICAL_SALT, initcode(self.artifact, self.arguments)
+        )
+
+
+def game_parts(params: Params) -> tuple[Part, ...]:
+    """What a game with these rules is made of, in the order of deployment; the game comes last."""
+    families = tuple(Part(artifact=artifact, arguments=()) for artifact in _FAMILIES)
+    judge = Part(artifact=_JUDGE, arguments=())
+    router = Part(artifact=_ROUTER, arguments=tuple(family.address for family in families))
+    game = Part(artifact=GAME, arguments=(judge.address, router.address, values_of(params)))
+    return (*families, judge, router, game)
+
+
 def deploy_game(
     chain: Chain, signer: Signer, params: Params, *, options: TxOptions | None = None
 ) -> bytes:
@@ -126,14 +152,12 @@ def deploy_game(
     Returns:
         The game's address.
     """
-
-    def place(artifact: Artifact, *arguments: Any) -> bytes:
-        return chain.deploy_deterministic(
-            signer, artifact, *arguments, salt=CANONICAL_SALT, options=options
-        ).address
-
-    families = [place(artifact) for artifact in _FAMILIES]
-    return place(GAME, place(_JUDGE), place(_ROUTER, *families), values_of(params))
+    parts = game_parts(params)
+    for part in parts:
+        chain.deploy_deterministic(
+            signer, part.artifact, *part.arguments, salt=CANONICAL_SALT, options=options
+        )
+    return parts[-1].address
 
 
 def unjudged_nodes(
