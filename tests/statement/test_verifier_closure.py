@@ -25,6 +25,7 @@ for info in pkgutil.iter_modules(verifiable.statement.__path__, "verifiable.stat
     importlib.import_module(info.name)
 from verifiable.backends.registry import get_backend
 get_backend("gkr")
+get_backend("optimistic")
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -94,6 +95,7 @@ def test_the_closure_is_what_it_is_meant_to_be() -> None:
     allowed = (
         *("verifiable.statement", "verifiable.backends.base", "verifiable.backends.registry"),
         *("verifiable.argument", "verifiable.circuits", "verifiable.backends.gkr"),
+        "verifiable.backends.optimistic",
     )
     # Intervals are for a verifier with the program: it derives the key that the program has.
     names = ("border", "intervals", "multiplier", "operators", "program", "shapes")
@@ -114,6 +116,13 @@ def test_the_verifier_of_gkr_loads_no_prover() -> None:
     assert not argument & ARGUMENT_PROVER
     present = {path.stem for path in Path(_origin("verifiable.argument")).parent.iterdir()}
     assert present >= ARGUMENT_PROVER
+
+
+def test_the_verifier_of_assertions_loads_no_chain_and_no_hashing_kernels() -> None:
+    prefix = "verifiable.backends.optimistic."
+    found = {name.removeprefix(prefix) for name in OWN if name.startswith(prefix)}
+    assert found == {"backend", "format", "keys", "verify"}
+    assert not any(name.startswith("verifiable.chain") for name in OWN)
 
 
 def _imports(tree: ast.AST) -> set[str]:
