@@ -34,21 +34,11 @@ def opened_chain(flags: ChainFlags, *, reading: bool = False) -> Iterator[Chain]
         ChainError: there is no such chain, or it has another id.
     """
     from verifiable.chain.endpoint import open_chain
-    from verifiable.chain.node_url import parse_node_url
-    from verifiable.errors import ChainError
 
-    place = parse_node_url(flags.url)
-    files = place.kind in ("local", "anvil")
-    if reading and files and place.path is not None and not place.path.exists():
-        raise ChainError(
-            "there is no such chain",
-            where=place.source,
-            why="the file does not exist",
-            hint="`verifiable register` makes it, or name a node by --rpc-url",
-            code="no-chain-file",
-        )
     limits = {} if flags.timeout_s is None else {"timeout_s": flags.timeout_s}
-    with open_chain(flags.url, chain_id=flags.chain_id, anvil=flags.anvil, **limits) as chain:
+    with open_chain(
+        flags.url, chain_id=flags.chain_id, anvil=flags.anvil, reading=reading, **limits
+    ) as chain:
         yield chain
 
 

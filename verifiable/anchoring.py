@@ -79,10 +79,10 @@ def anchored(
 
     require_extra()
     from verifiable.chain.artifact import load_artifact
-    from verifiable.chain.contracts.model_registry import CANONICAL_ADDRESS
     from verifiable.chain.endpoint import parse_registry_url
 
     url, address = parse_registry_url(registry)
+    named_address = address if registry != url else None
     if rpc_url not in (None, url):
         raise InvalidInput(
             "two nodes are named, and all must be read at one",
@@ -106,12 +106,14 @@ def anchored(
             chain_id = DEVELOPMENT_CHAIN_ID
         pin = RegistryPin(
             chain_id=chain_id,
-            address=address or CANONICAL_ADDRESS,
+            address=address,
             code_hash=code_hash,
             record_id=named,
         )
     else:
-        _refuse_contradictions(pin, address=address, record=named, chain_id=chain_id)
+        _refuse_contradictions(pin, address=named_address, record=named, chain_id=chain_id)
+        if pin.chain_id is None:
+            pin = replace(pin, chain_id=chain_id)
     view = read_view(url, pin, backends=backends, place=place)
     return replace(policy, registry=pin), view
 
@@ -139,7 +141,7 @@ def read_view(
     """
     from verifiable.chain.endpoint import open_chain
 
-    with open_chain(url, chain_id=chain_id) as chain:
+    with open_chain(url, chain_id=chain_id, reading=True) as chain:
         from verifiable.chain.game_reader import assertion_at
         from verifiable.chain.reader import read_view as read
         from verifiable.chain.reader import registry_at
@@ -188,7 +190,7 @@ def key_in_game(
     """
     from verifiable.chain.endpoint import open_chain
 
-    with open_chain(url, chain_id=chain_id) as chain:
+    with open_chain(url, chain_id=chain_id, reading=True) as chain:
         from verifiable.chain.contracts.dispute_release import unjudged_nodes
         from verifiable.chain.game_reader import read_assertion
 
@@ -256,7 +258,7 @@ def _refuse_contradictions(
         "chain": (chain_id, pin.chain_id),
     }
     for name, (asked, pinned) in given.items():
-        if asked is not None and asked != pinned:
+        if None not in (asked, pinned) and asked != pinned:
             raise InvalidInput(
                 f"the policy pins another {name} than the one that is given",
                 where=name,

@@ -156,6 +156,12 @@ def test_rg_2_a_local_chain_counts_only_if_it_is_allowed() -> None:
     assert "whoever holds a local chain can rewrite it" in " ".join(verdict.does_not_establish)
 
 
+def test_rg_2_a_development_node_is_local_under_any_chain_id() -> None:
+    refused(judged(replace(VIEW, development=True)), "RG-2", "local-chain")
+    geth_dev = replace(VIEW, chain_id=1337)
+    refused(judged(geth_dev, replace(PIN, chain_id=1337)), "RG-2", "local-chain")
+
+
 @pytest.mark.parametrize("other", ["local_setup", "simulated_tee"])
 def test_rg_2_other_allowances_do_not_allow_it(other: str) -> None:
     policy = replace(TOY_POLICY, allow_insecure=frozenset({other}))

@@ -70,6 +70,7 @@ __all__ = [
 ]
 
 _MAX_CODE_BYTES = 1 << 16
+_DEVELOPMENT_CLIENTS = ("anvil/", "hardhat", "ethereumjs testrpc", "ganache", "localchain/")
 
 
 class Chain:
@@ -156,6 +157,14 @@ class Chain:
         fields = message(sender=None, to=None, data=code)
         return call(self._node, fields, block, errors=self.errors, what="the creation failed")
 
+    def is_development_node(self) -> bool:
+        """Whether the node calls itself one for development; one that does not say is none."""
+        try:
+            version = self._node.ask("web3_clientVersion", [])
+        except NodeRefusal:
+            return False
+        return isinstance(version, str) and version.lower().startswith(_DEVELOPMENT_CLIENTS)
+
     def code(self, address: bytes, block: BlockTag = "latest") -> bytes:
         """Code at an address; empty if there is none."""
         method = "eth_getCode"
@@ -173,11 +182,6 @@ class Chain:
         """Wei of an account."""
         method = "eth_getBalance"
         return read_number(self._ask_at(method, [f"0x{address.hex()}"], block), method, bits=256)
-
-    def transaction_count(self, address: bytes, block: BlockTag = "latest") -> int:
-        """How many transactions of an account are in blocks: the nonce of the next one."""
-        method = "eth_getTransactionCount"
-        return read_number(self._ask_at(method, [f"0x{address.hex()}"], block), method)
 
     def transaction_count(self, address: bytes, block: BlockTag = "latest") -> int:
         """How many transactions of an account are in blocks: the nonce of the next one."""

@@ -35,6 +35,7 @@ def open_chain(
     timeout_s: float = RECEIPT_S,
     request_timeout_s: float = REQUEST_S,
     anvil: Path | None = None,
+    reading: bool = False,
 ) -> Iterator[Chain]:
     """Open a chain for the length of the block, and close whatever was opened after it.
 
@@ -46,6 +47,7 @@ def open_chain(
         timeout_s: seconds to wait for a transaction to be included.
         request_timeout_s: seconds for one exchange with a node.
         anvil: the executable for `anvil:`; None: see `find_anvil`.
+        reading: nothing is to be sent, so a chain's file that is not there is not made.
 
     Yields:
         The chain, which has answered once.
@@ -56,6 +58,14 @@ def open_chain(
             node's URL than scheme, host and port.
     """
     place = parse_node_url(url)
+    if reading and place.kind in ("local", "anvil") and place.path and not place.path.exists():
+        raise ChainError(
+            "there is no such chain",
+            where=place.source,
+            why="the file does not exist",
+            hint="name the file of a chain, or the URL of a node",
+            code="no-chain-file",
+        )
     for seconds in (timeout_s, request_timeout_s):
         if not (math.isfinite(seconds) and 0 < seconds <= LONGEST_S):
             raise ChainError("a timeout is not a number of seconds", code="bad-timeout")

@@ -54,6 +54,7 @@ def read_view(
             taken away again and again.
     """
     final = chain.chain_id != DEVELOPMENT_CHAIN_ID
+    development = chain.is_development_node()
     for _ in range(_ATTEMPTS):
         block = chain.block("finalized" if final else "latest")
         try:
@@ -63,6 +64,7 @@ def read_view(
                 finalized=final,
                 registry=None if registry is None else registry(block.number),
                 assertion=None if assertion is None else assertion(block.number),
+                development=development,
                 source=chain.source,
             )
         except ChainError:

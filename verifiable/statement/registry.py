@@ -197,7 +197,7 @@ def limits_of_view(pin: RegistryPin, view: ChainView) -> tuple[str, ...]:
     ]
     if pin.chain_id is None:
         told.append(f"which chain it is: the policy names none, the node says {view.chain_id}")
-    if view.chain_id == DEVELOPMENT_CHAIN_ID:
+    if view.local:
         told.append("that the record is public: whoever holds a local chain can rewrite it (RG-2)")
     return tuple(told)
 
@@ -223,7 +223,7 @@ def _examine_chain(pin: RegistryPin, view: ChainView) -> Check:
 def _examine_locality(policy: Policy, view: ChainView) -> Check:
     # RG-2: what a development chain says, its holder says.
     found = f"chain {view.chain_id}"
-    if view.chain_id != DEVELOPMENT_CHAIN_ID:
+    if not view.local:
         return RG_2.ok(expected="a chain that nobody can rewrite", found=found)
     if "local_chain" not in policy.allow_insecure:
         return RG_2.failed(

@@ -18,6 +18,7 @@ from verifiable.statement.hashing import ProgramRoot, keccak
 __all__ = [
     "ADDRESS_BYTES",
     "DEVELOPMENT_CHAIN_ID",
+    "LOCAL_CHAIN_IDS",
     "AssertionStatus",
     "AssertionView",
     "BlockRef",
@@ -30,6 +31,9 @@ __all__ = [
 ]
 
 ADDRESS_BYTES = 20
+
+LOCAL_CHAIN_IDS = frozenset((1337, 31337))
+"""Ids that development nodes have by default, and public chains never."""
 
 DEVELOPMENT_CHAIN_ID = 31337
 """Chains whose holder can write history: the embedded one, and those of development nodes."""
@@ -127,6 +131,7 @@ class ChainView:
         finalized: the block was read by the tag `finalized`; False: by `latest`.
         registry: None if no registry was asked.
         assertion: None if no game was asked.
+        development: the node calls itself one for development (anvil, hardhat, ...).
         source: where the view was read, for people, without secrets.
     """
 
@@ -135,7 +140,13 @@ class ChainView:
     finalized: bool
     registry: RegistryView | None = None
     assertion: AssertionView | None = None
+    development: bool = False
     source: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether someone may be able to rewrite the chain's history at will."""
+        return self.development or self.chain_id in LOCAL_CHAIN_IDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from registry_kit import ALICE, EZKL, GKR, KEY, MALLORY, UNKNOWN, fresh_program, name_of, root_of
+from twisted_node import Answer, Node
 
 from verifiable.chain.client import Chain
 from verifiable.chain.contracts.model_registry import (
@@ -23,35 +24,6 @@ from verifiable.chain.reader import read_registry
 from verifiable.errors import ChainError, Reverted
 from verifiable.statement.hashing import keccak
 from verifiable.statement.view import BlockRef, ChainView, RegistryView, record_id_of
-
-Answer = dict[str, Any]
-Twist = Callable[[list[Any], Answer], Answer]
-
-
-class Node:
-    """The embedded chain, with answers to some methods twisted; remembers what it was asked."""
-
-    def __init__(self, chain: LocalChain) -> None:
-        self._chain = chain
-        self.twists: dict[str, Twist] = {}
-        self.asked: list[tuple[str, list[Any]]] = []
-
-    def make_request(self, method: str, params: Sequence[Any]) -> Answer:
-        self.asked.append((method, list(params)))
-        honest = self._chain.request(method, list(params))
-        twist = self.twists.get(method)
-        return honest if twist is None else twist(list(params), honest)
-
-    def result(self, method: str, result: object) -> None:
-        """Always answer a method with this."""
-        self.twists[method] = lambda _params, honest: {
-            "jsonrpc": "2.0",
-            "id": honest["id"],
-            "result": result,
-        }
-
-    def methods(self) -> list[str]:
-        return [method for method, _ in self.asked]
 
 
 class Registered:
@@ -110,7 +82,16 @@ def test_record_is_read_at_one_block(registered: Registered) -> None:
     at = hex(view.block.number)
     assert [params[-1] for method, params in node.asked if method == "eth_call"] == [at] * 3
     assert [params[-1] for method, params in node.asked if method == "eth_getCode"] == [at]
-    assert node.methods()[1] == "eth_getCode", "the code comes first"
+    methods = [method for method in node.methods() if method != "web3_clientVersion"]
+    assert methods[1] == "eth_getCode", "the code comes first"
+
+
+@pytest.mark.parametrize("name", ["anvil/v1.7.1", "HardhatNetwork/2.22", "localchain/0.1"])
+def test_a_node_for_development_is_known_by_its_name(registered: Registered, name: str) -> None:
+    for said, local in ((name, True), ("Geth/v1.16", False), (7, False)):
+        node = registered.node()
+        node.result("web3_clientVersion", said)
+        assert registered.read(node).development == local
 
 
 def test_state_of_the_record_is_read(registered: Registered) -> None:
