@@ -171,7 +171,7 @@ def test_anyone_who_holds_the_trace_defends_an_absent_asserter(
 def test_games_beside_the_winning_one_are_closed_and_give_their_bond_back(
     world: World, material: Material, inputs, tmp_path: Path
 ) -> None:
-    """A saboteur that opens a game and does nothing shields no lie, and an honest one loses none."""
+    """A saboteur that opens a game and does nothing shields no lie, and nobody honest loses."""
     mallory, eve, carol, erin = (world.person() for _ in range(4))
     lie = wrong_element(material, inputs, node=1, element=3)
     liar = Asserter(world.game, mallory, journal_in(tmp_path), lie)

@@ -9,11 +9,13 @@ import pytest
 from dispute_kit import World, honest, journal_in
 
 from verifiable.chain.contracts.dispute_structs import AssertionStatus
+from verifiable.chain.transaction import PendingTransaction
 from verifiable.dispute.asserter import Asserter
 from verifiable.dispute.challenger import Challenger
 from verifiable.dispute.journal import Journal
 from verifiable.dispute.material import Material
 from verifiable.errors import ResourceLimit
+from verifiable.statement.hashing import keccak
 from verifiable.testing.lying_traces import FalseChallenger, wrong_element
 
 
@@ -41,7 +43,7 @@ def lives(world: World, make, *, at: str, other) -> Counter:
     """Play to the end with a new object for each life; returns how often each move was made."""
     journal_path = make.path
     names: Counter = Counter()
-    for life in range(200):
+    for _ in range(200):
         provider = DyingProvider(world, after=at == "sent")
         provider.alive = at != "step"
         game = world.again(provider)
@@ -108,6 +110,42 @@ def test_an_asserter_killed_at_every_move_keeps_its_bond(
     assert [found.status for found in mine] == [AssertionStatus.FINALIZED]
     spent = before - world.worth(alice)[0]
     assert spent < world.game.release.params.bond_a // 10
+
+
+class SwallowingProvider:
+    """Takes the first transaction and puts it into no block."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.swallowed = world, []
+
+    def make_request(self, method, params):
+        if method == "eth_sendRawTransaction" and not self.swallowed:
+            self.swallowed.append(params[0])
+            digest = keccak(bytes.fromhex(params[0][2:]))
+            return {"jsonrpc": "2.0", "id": 1, "result": f"0x{digest.hex()}"}
+        return self.world.local.request(method, params)
+
+
+def test_what_no_block_takes_is_replaced_at_higher_fees(
+    world: World, material: Material, inputs, tmp_path: Path
+) -> None:
+    alice = world.person()
+    provider = SwallowingProvider(world)
+    game = world.again(provider)
+    game.chain.timeout_s = 0.05
+    journal = journal_in(tmp_path)
+    agent = Asserter(game, alice, journal, honest(material, inputs))
+    with pytest.raises(PendingTransaction):
+        agent.step()
+    game.chain.timeout_s = 60.0
+    agent.step(1)
+    first, second = (entry for entry in journal.entries if entry["kind"] == "sending")
+    assert first["nonce"] == second["nonce"] == 0
+    assert second["fee"] * 8 >= first["fee"] * 9
+    assert second["tip"] * 8 >= first["tip"] * 9
+    assert world.chain.transaction_count(alice.address) == 1
+    agent.step(1)
+    assert world.chain.transaction_count(alice.address) == 2
 
 
 def test_two_agents_cannot_share_a_journal(tmp_path: Path) -> None:

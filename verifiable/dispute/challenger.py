@@ -101,6 +101,7 @@ class Challenger(Agent):
         self._lead_s = lead_s
         self._budget_bytes = budget_bytes
         self._traces: OrderedDict[bytes, ClaimedTrace] = OrderedDict()
+        self._roots: dict[bytes, bytes] = {}
         self._cases: dict[bytes, _Case] = {}
         self._checked = False
 
@@ -125,8 +126,15 @@ class Challenger(Agent):
 
     def judge(self, assertion: AssertionState) -> bool | None:
         """Whether an assertion's trace is the right one; None if that cannot be told here."""
-        own = self._own(assertion)
-        return None if own is None else own.root == assertion.trace_root
+        said = assertion.statement
+        if said.program_root != self.material.program_root:
+            return None
+        if said.input_root not in self._roots:
+            own = self._own(assertion)
+            if own is None:
+                return None
+            self._roots[said.input_root] = own.root
+        return self._roots[said.input_root] == assertion.trace_root
 
     def own_trace(self, inputs: Inputs) -> ClaimedTrace:
         """Execute the program."""
@@ -181,7 +189,13 @@ class Challenger(Agent):
         finding = self.find(assertion)
         if finding is None:
             return
-        games = [game for game in self.log.games_of(assertion.id) if game.open and self._mine(game)]
+        games = [
+            game
+            for game in self.log.games_of(assertion.id)
+            if game.open
+            and self._mine(game)
+            and (game.asserter_turn or not self.log.expired(game))  # else it is lost already
+        ]
         for game in games:
             if self.log.expired(game):
                 continue

@@ -148,15 +148,17 @@ class Sender:
         last = self._journal.last("sending", "unsent")
         if last is None or last["kind"] == "unsent":
             return self._options
-        if last["nonce"] < game.chain.transaction_count(self.address):
+        nonce = game.chain.transaction_count(self.address)
+        if last["nonce"] < nonce:
             return self._options  # a block holds it, or another one in its place
+        last = self._journal.last("sending", nonce=nonce) or last
         before = Plan(
             chain_id=game.chain.chain_id,
             sender=self.address,
             to=None,
             value=0,
             data=b"",
-            nonce=last["nonce"],
+            nonce=nonce,
             gas=0,
             max_fee=last["fee"],
             priority_fee=last["tip"],

@@ -33,7 +33,15 @@ from verifiable.errors import InvalidInput, ResourceLimit
 from verifiable.files import write_bytes
 from verifiable.statement.hashing import DIGEST_BYTES, TensorRoot
 
-__all__ = ["FolderData", "HttpData", "TraceData", "learn_roots", "learn_tensor", "publish_trace"]
+__all__ = [
+    "FolderData",
+    "HttpData",
+    "TraceData",
+    "data_at",
+    "learn_roots",
+    "learn_tensor",
+    "publish_trace",
+]
 
 _FORMAT = "verifiable-trace-1"
 _TIMEOUT_S = 60.0
@@ -232,6 +240,19 @@ class HttpData:
                 raw.close()
                 failure = cause
         raise failure
+
+
+def data_at(trace_uri: str, *, private: bool = False) -> HttpData | None:
+    """The data behind the hint of an assertion; None if the hint is no HTTP(S) address.
+
+    Args:
+        trace_uri: a stranger's text.
+        private: ask hosts of private networks and of this machine too.
+    """
+    try:
+        return HttpData(trace_uri, private=private)
+    except InvalidInput:
+        return None
 
 
 def _bad_url(why: str) -> InvalidInput:

@@ -89,6 +89,7 @@ def watch(
     *,
     poll_s: float = 12.0,
     rounds: int | None = None,
+    forever: bool = False,
     sleep: Callable[[float], None] = time.sleep,
     on_round: Callable[[Round], None] | None = None,
     progress: Progress = silent,
@@ -99,6 +100,7 @@ def watch(
     Args:
         poll_s: seconds between two looks at the chain.
         rounds: how many looks at most; None: until all are done.
+        forever: go on when all are done: others may assert, or open games.
         sleep: waits so many seconds.
         on_round: is told what each round did.
         progress: is told moves, failures and the time left.
@@ -121,7 +123,7 @@ def watch(
         _tell(played, progress, time.monotonic() - began_s)
         if on_round is not None:
             on_round(played)
-        if finished:
+        if finished and not forever:
             return True
         if played.failures:
             sleep(pause_s)
