@@ -301,14 +301,18 @@ contract DisputeGame_faults_Test is DisputeKit {
         TinyProgram.Trace memory trace = _honest();
         trace.words[2][16] = ~bytes32(0); // tail bytes that could be taken for elements
         TinyProgram.seal(trace);
+        IFaultJudge.Trace memory said = _said(trace);
+        said.verifier = IStepVerifier(address(new ToldVerifier(1))); // the judge has to know itself
+        IDisputeGame.ElementProof memory proof = TinyProgram.elementProof(trace, 2, 64);
         for (uint256 elem = 66; elem < 68; ++elem) {
-            IDisputeGame.ElementProof memory proof = TinyProgram.elementProof(trace, 2, 64);
             proof.elem = uint64(elem);
             vm.expectRevert(
                 abi.encodeWithSelector(IStepVerifier.Step_ElementOutOfShape.selector, elem, 66)
             );
-            _check(trace, proof);
+            judge.check(said, IDisputeGame.FaultKind.Element, abi.encode(proof));
         }
+        proof.elem = 65;
+        judge.check(said, IDisputeGame.FaultKind.Element, abi.encode(proof));
     }
 
     function test_element_OP6_anotherElementOfTheLeaf_reverts() external {
