@@ -77,4 +77,4 @@ def final_case() -> Iterator[Case]:
 
 def public(view: ChainView) -> ChainView:
     """The same view as a node of a public chain would give it."""
-    return replace(view, chain_id=10, finalized=True)
+    return replace(view, chain_id=10, finalized=True, development=False)

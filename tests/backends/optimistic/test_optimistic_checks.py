@@ -153,6 +153,13 @@ def test_op_23_a_local_chain_counts_only_if_it_is_allowed(case: Case, view: Chai
     refused(judged(case, view, policy=setups), "OP-23", "local-chain")
 
 
+def test_op_23_a_development_node_counts_as_local_under_any_chain_id(
+    case: Case, view: ChainView
+) -> None:
+    forked = replace(public(view), development=True)
+    refused(judged(case, forked, policy=STRICT, **on_public(case, view)), "OP-23", "local-chain")
+
+
 def test_op_24_a_block_that_is_not_final(case: Case, view: ChainView) -> None:
     latest = replace(public(view), finalized=False)
     refused(
