@@ -27,6 +27,7 @@ from game_kit import (
 )
 
 from verifiable.chain.abi import AbiEntry, Param, encode, entries_of
+from verifiable.chain.anvil import find_anvil
 from verifiable.chain.artifact import load_artifact
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
@@ -152,9 +153,14 @@ def test_structs_have_the_fields_of_the_contract() -> None:
         ], kind
 
 
-@pytest.fixture(scope="module")
-def chain() -> Iterator[Chain]:
-    with open_chain("local:") as opened:
+@pytest.fixture(scope="module", params=["local:", "anvil:"])
+def chain(request: pytest.FixtureRequest) -> Iterator[Chain]:
+    if request.param == "anvil:":
+        try:
+            find_anvil()
+        except ChainError as absent:
+            pytest.skip(f"on anvil only where it is installed: {absent.what}")
+    with open_chain(request.param) as opened:
         yield opened
 
 
