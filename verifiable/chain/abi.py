@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from eth_abi.codec import ABICodec
@@ -125,15 +125,38 @@ class AbiEntry:
 
 def entries_of(artifact: Artifact, kind: str) -> Iterator[AbiEntry]:
     """All functions, events or errors of a contract."""
-    for entry in artifact.abi:
-        if entry.get("type") == kind:
-            yield AbiEntry(
-                kind=kind,
-                name=entry["name"],
-                inputs=_params(entry["inputs"]),
-                outputs=_params(entry.get("outputs", ())),
-                anonymous=entry.get("anonymous", False),
-            )
+    return (entry for entry in _entries(_Itself(artifact)) if entry.kind == kind)
+
+
+class _Itself:
+    """An artifact as a key: this object, since its members have no hash."""
+
+    __slots__ = ("artifact",)
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.artifact is self.artifact
+
+    def __hash__(self) -> int:
+        return id(self.artifact)
+
+
+@lru_cache(maxsize=64)
+def _entries(key: _Itself) -> tuple[AbiEntry, ...]:
+    """What has a name in an ABI. Read once: a log of many events asks for it at each of them."""
+    return tuple(
+        AbiEntry(
+            kind=entry["type"],
+            name=entry["name"],
+            inputs=_params(entry["inputs"]),
+            outputs=_params(entry.get("outputs", ())),
+            anonymous=entry.get("anonymous", False),
+        )
+        for entry in key.artifact.abi
+        if entry.get("type") in ("function", "event", "error")
+    )
 
 
 def constructor_of(artifact: Artifact) -> AbiEntry:
