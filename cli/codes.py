@@ -323,6 +323,16 @@ _CHECKS = {
 }
 
 _CHAIN = {
+    "game-without-end": "A defect of the demonstration: two agents wait for each other. Please "
+    "report it.",
+    "no-game": "No dispute game stands at this address. Check chain and address; anybody may "
+    "deploy the one with the usual rules: `verifiable dispute deploy`.",
+    "other-trace": "The assertion commits to another trace than this execution gives. Check "
+    "program and input; if they are right, the assertion is wrong and can be challenged.",
+    "unknown-assertion": "The game holds no such assertion. Check its id, the game's address and "
+    "the chain, and that --from-block is not after it.",
+    "unknown-game": "The contract holds no game of this number. `verifiable dispute status` lists "
+    "them.",
     "bad-trace-url": "Where a trace may be found is not an address of HTTP(S) that can be used. It "
     "counts as withheld; a game makes the asserter show it.",
     "journal-in-use": "Two agents with one journal would do everything twice. Stop the other one, "

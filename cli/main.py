@@ -35,6 +35,7 @@ COMMANDS = (
     "lock",
     "register",
     "registry",
+    "dispute",
     "explain",
     "srs",
     "cache",

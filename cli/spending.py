@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from verifiable.chain.signing import Signer
     from verifiable.chain.transaction import Plan, Receipt, TxOptions
 
-__all__ = ["Done", "Step", "address_text", "carry_out", "hex_text", "show_done", "transactions"]
+__all__ = [
+    "Done",
+    "Step",
+    "address_text",
+    "agree",
+    "carry_out",
+    "hex_text",
+    "show_done",
+    "transactions",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,35 +176,41 @@ def _as_agreed(options: TxOptions, plan: Plan) -> TxOptions:
     )
 
 
-def _confirm(
+def agree(
     console: Console,
     chain: Chain,
     signer: Signer,
-    steps: Sequence[Step],
-    plans: Sequence[Plan | None],
+    wei: int,
+    lines: Sequence[str],
     *,
     yes: bool,
+    question: str = "Send?",
 ) -> None:
-    """Show what would be spent, and let it pass only if somebody said so."""
+    """Show what would be spent, and let it pass only if somebody said so.
+
+    Args:
+        wei: that the account must have.
+        lines: what it is for.
+        yes: `--yes` was given.
+
+    Raises:
+        InvalidInput: (code `confirmation-needed`) nobody is there to confirm.
+        Cancelled: the user said no.
+        ChainError: (`insufficient-funds`) the account has less.
+    """
     from verifiable.errors import Cancelled, ChainError, InvalidInput
 
-    total = sum(plan.max_cost for plan in plans if plan is not None)
     lines = [
         f"chain {chain.chain_id} at {chain.source}, signed by {address_text(signer.address)}",
-        *(
-            f"  {step.what}: {step.call} of {address_text(step.to)}"
-            + ("" if plan is None else f", at most {plan.gas:,} gas, {wei_text(plan.max_cost)}")
-            for step, plan in zip(steps, plans, strict=True)
-        ),
-        f"  together at most {wei_text(total)}",
+        *(f"  {line}" for line in lines),
     ]
     balance = chain.balance(signer.address)
-    if balance < total:
+    if balance < wei:
         raise ChainError(
             "the account has too little for this",
             where=f"chain {chain.chain_id}",
             why=f"{address_text(signer.address)} has {wei_text(balance)}, and up to "
-            f"{wei_text(total)} may be needed",
+            f"{wei_text(wei)} may be needed",
             hint="fund it, or lower --gas-price",
             code="insufficient-funds",
         )
@@ -212,8 +227,34 @@ def _confirm(
             hint="look at it with --dry-run, then give --yes",
             code="confirmation-needed",
         )
-    if not click.confirm("Send?", err=True):
+    if not click.confirm(question, err=True):
         raise Cancelled("nothing was sent")
+
+
+def _confirm(
+    console: Console,
+    chain: Chain,
+    signer: Signer,
+    steps: Sequence[Step],
+    plans: Sequence[Plan | None],
+    *,
+    yes: bool,
+) -> None:
+    """Let steps pass only if somebody agreed to their cost."""
+    total = sum(plan.max_cost for plan in plans if plan is not None)
+    lines = [
+        f"{step.what}: {step.call} of {address_text(step.to)}"
+        + ("" if plan is None else f", at most {plan.gas:,} gas, {wei_text(plan.max_cost)}")
+        for step, plan in zip(steps, plans, strict=True)
+    ]
+    agree(
+        console,
+        chain,
+        signer,
+        total,
+        [*lines, f"together at most {wei_text(total)}"],
+        yes=yes,
+    )
 
 
 def _document(item: Done) -> dict[str, object]:

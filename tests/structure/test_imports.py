@@ -19,7 +19,17 @@ INPUT = REPOSITORY / "models" / "digits_input.npz"
 
 # A part may import the parts that its row names, and itself.
 LAYERS = {
-    "cli": {"api", "dispute", "chain", "backends", "argument", "statement", "program", "base"},
+    "cli": {
+        "api",
+        "testing",
+        "dispute",
+        "chain",
+        "backends",
+        "argument",
+        "statement",
+        "program",
+        "base",
+    },
     "api": {"chain", "backends", "statement", "program", "base"},
     "dispute": {"chain", "backends", "statement", "program", "base"},
     "chain": {"statement", "base"},

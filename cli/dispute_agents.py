@@ -1,0 +1,583 @@
+"""`verifiable dispute assert`, `watch` and `challenge`: agents that play until all is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .chain_options import ChainFlags, SigningFlags, chain_options, signing_options, wei_text
+from .chain_session import chosen_signer
+from .console import Console
+from .dispute_calls import assertion_document, find_game, from_block_option, game_option
+from .dispute_watch import (
+    agent_chain,
+    agent_options,
+    agree_to_play,
+    follow,
+    journal_of,
+    move_documents,
+    playing_options,
+    show_moves,
+)
+from .options import (
+    FILE,
+    FOLDER,
+    Function,
+    hex_digest,
+    input_options,
+    interruptible,
+    output_option,
+    reporting,
+    visibility_option,
+)
+from .spending import address_text, hex_text
+
+if TYPE_CHECKING:
+    from verifiable.dispute.asserter import Asserter, Defender
+    from verifiable.dispute.challenger import Challenger
+    from verifiable.dispute.claimed_trace import HonestTrace
+    from verifiable.dispute.game_log import AssertionState, GameLog
+    from verifiable.dispute.material import Material
+    from verifiable.dispute.trace_data import TraceData
+    from verifiable.program.program import IntArray
+    from verifiable.statement.statement import Statement
+
+__all__ = ["assert_result", "challenge", "watch_assertion"]
+
+
+def playing(function: Function) -> Function:
+    """Add the options of commands that let an agent play."""
+    for option in reversed(playing_options):
+        function = option(function)
+    return function
+
+
+@click.command("assert", short_help="Assert an output under a bond.")
+@click.argument("program", type=FILE)
+@input_options
+@output_option("the proof")
+@visibility_option
+@click.option(
+    "--context", callback=hex_digest, help="32 bytes in hex that bind the statement to one use."
+)
+@click.option("--trace-dir", type=FOLDER, help="Write the trace here, for you to publish.")
+@click.option(
+    "--trace-url", metavar="URL", help="Where the trace will be found, told on the chain."
+)
+@click.option("--watch", "keep_watch", is_flag=True, help="Defend it until it is decided.")
+@playing
+@game_option
+@from_block_option
+@chain_options
+@signing_options
+@reporting
+def assert_result(
+    program: Path,
+    input_path: Path,
+    index: int | None,
+    saturate: bool,
+    output: Path,
+    visibility: str,
+    context: bytes | None,
+    trace_dir: Path | None,
+    trace_url: str | None,
+    keep_watch: bool,
+    journal: Path | None,
+    poll_s: float,
+    once: bool,
+    fallbacks: tuple[str, ...],
+    game_address: bytes | None,
+    from_block: int,
+    chain: ChainFlags,
+    signing: SigningFlags,
+    *,
+    console: Console,
+) -> None:
+    """Run PROGRAM on an input, and assert on a chain that the output is what it computes.
+
+    Writes the proof at once; it proves something when the assertion is final. Until then the
+    assertion must be defended: by --watch, or by `verifiable dispute watch`.
+    """
+    if once and keep_watch:
+        raise click.UsageError("--once and --watch exclude each other")
+    from verifiable.dispute.asserter import Asserter, statement_of_trace
+    from verifiable.dispute.trace_data import HttpData, publish_trace
+    from verifiable.files import write_bytes
+    from verifiable.sources import check_output
+    from verifiable.statement.statement import ZERO_CONTEXT
+
+    check_output(output, sources=(program, input_path))
+    options = agent_options(signing)
+    if trace_url is not None:
+        HttpData(trace_url)  # what is no address is refused before anything is spent
+    with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
+        game = find_game(opened, game_address)
+        signer = chosen_signer(signing, opened, console)
+        trace, saturated = _executed(program, input_path, index, saturate)
+        statement = statement_of_trace(trace, context=context or ZERO_CONTEXT)
+        params = game.release.params
+        if signing.dry_run:
+            _dry_run(console, statement, trace, game.address, params.bond_a)
+            return
+        lines = [
+            f"assert under a bond of {wei_text(params.bond_a)}, which is lost if the result is "
+            "wrong, or not defended in time"
+        ]
+        agree_to_play(console, opened, signer, signing, params.bond_a, lines)
+        if trace_dir is not None:
+            publish_trace(trace, trace_dir)
+        with journal_of(journal, opened, signer) as book:
+            agent = Asserter(
+                game,
+                signer,
+                book,
+                trace,
+                statement,
+                trace_uri=trace_url or "",
+                from_block=from_block,
+                options=options,
+            )
+            follow(
+                console,
+                [agent],
+                cancel,
+                poll_s=min(poll_s, 2.0),
+                until=lambda: agent.assertion is not None,
+            )
+            found = _made(agent)
+            write_bytes(output, _proof(agent, found, saturated, visibility).encode())
+            console.say(f"{output} names assertion {hex_text(found.id)}")
+            if keep_watch:
+                follow(console, [agent], cancel, poll_s=poll_s)
+                found = _made(agent)
+            document = {
+                "proof": str(output),
+                "saturated": saturated,
+                "game": address_text(game.address),
+                "chain": opened.chain_id,
+                "source": opened.source,
+                "journal": str(book.path),
+                "bond_wei": params.bond_a,
+                **assertion_document(agent.log, found),
+                "outputs": _outputs(trace),
+                "moves": move_documents(agent.moves),
+            }
+    if saturated:
+        console.warn("input values were clipped; the proof says so, and strict policies refuse it")
+    console.result(document, lambda out: _show_asserted(out, document, agent))
+
+
+@click.command("watch", short_help="Defend an assertion until it is decided.")
+@click.argument("program", type=FILE)
+@input_options
+@click.option(
+    "--assertion",
+    "assertion_id",
+    callback=hex_digest,
+    metavar="ID",
+    help="Which one; without it, the newest about this execution, your own first.",
+)
+@playing
+@game_option
+@from_block_option
+@chain_options
+@signing_options
+@reporting
+def watch_assertion(
+    program: Path,
+    input_path: Path,
+    index: int | None,
+    saturate: bool,
+    assertion_id: bytes | None,
+    journal: Path | None,
+    poll_s: float,
+    once: bool,
+    fallbacks: tuple[str, ...],
+    game_address: bytes | None,
+    from_block: int,
+    chain: ChainFlags,
+    signing: SigningFlags,
+    *,
+    console: Console,
+) -> None:
+    """Show what games ask for about PROGRAM's execution on an input, then make it final.
+
+    Anyone who can compute the trace may defend a right assertion. Ctrl-C stops; the same command
+    goes on where the games stand then.
+    """
+    from verifiable.dispute.asserter import Defender
+    from verifiable.dispute.game_log import GameLog
+
+    options = agent_options(signing)
+    with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
+        game = find_game(opened, game_address)
+        signer = chosen_signer(signing, opened, console)
+        trace, _ = _executed(program, input_path, index, saturate)
+        log = GameLog(game, from_block=from_block)
+        log.refresh()
+        found = _to_defend(log, trace, assertion_id, signer.address)
+        if signing.dry_run:
+            _report(console, log, found, [], dry_run=True)
+            return
+        agree_to_play(console, opened, signer, signing, 0, ["defend one assertion"])
+        with journal_of(journal, opened, signer) as book:
+            agent = Defender(
+                game,
+                signer,
+                book,
+                trace,
+                found.id,
+                from_block=from_block,
+                options=options,
+            )
+            follow(console, [agent], cancel, poll_s=poll_s, once=once)
+            _report(console, agent.log, agent.assertion or found, [agent])
+
+
+@click.command("challenge", short_help="Show where assertions about a program are wrong.")
+@click.argument("program", type=FILE)
+@click.option(
+    "--input",
+    "input_paths",
+    type=FILE,
+    multiple=True,
+    required=True,
+    help="Raw inputs, an .npz file, every row of it; repeatable. Assertions about others are "
+    "left alone.",
+)
+@click.option("--saturate", is_flag=True, help="Clip input values that the program cannot hold.")
+@click.option(
+    "--assertion",
+    "assertion_id",
+    callback=hex_digest,
+    metavar="ID",
+    help="Look at this one only, and end when it is decided.",
+)
+@click.option("--trace-dir", type=FOLDER, help="Read the asserter's trace here.")
+@click.option(
+    "--private-hosts", is_flag=True, help="Read traces from hosts of private networks too."
+)
+@click.option("--no-games", is_flag=True, help="Put up no bond: prove only what public data show.")
+@playing
+@game_option
+@from_block_option
+@chain_options
+@signing_options
+@reporting
+def challenge(
+    program: Path,
+    input_paths: tuple[Path, ...],
+    saturate: bool,
+    assertion_id: bytes | None,
+    trace_dir: Path | None,
+    private_hosts: bool,
+    no_games: bool,
+    journal: Path | None,
+    poll_s: float,
+    once: bool,
+    fallbacks: tuple[str, ...],
+    game_address: bytes | None,
+    from_block: int,
+    chain: ChainFlags,
+    signing: SigningFlags,
+    *,
+    console: Console,
+) -> None:
+    """Compute again what others assert about PROGRAM, and bring down what is wrong.
+
+    Watches all new assertions until Ctrl-C, or one with --assertion. The same command goes on
+    where the games stand.
+    """
+    from verifiable.dispute.challenger import check_nodes
+
+    options = agent_options(signing)
+    with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
+        game = find_game(opened, game_address)
+        signer = chosen_signer(signing, opened, console)
+        material = _material(program)
+        inputs = _inputs(material, input_paths, saturate)
+        check_nodes(game, material)
+        bond = game.release.params.bond_c
+        if not signing.dry_run:
+            line = "prove faults from public data, without a bond"
+            if not no_games:
+                line = (
+                    f"open games under a bond of {wei_text(bond)} each, which comes back if the "
+                    "assertion is wrong"
+                )
+            agree_to_play(console, opened, signer, signing, 0 if no_games else bond, [line])
+        with journal_of(journal, opened, signer) as book:
+            agent = _one_or_all(assertion_id)(
+                game,
+                signer,
+                book,
+                material,
+                inputs,
+                find_data=_finder(trace_dir, private=private_hosts),
+                open_games=not no_games,
+                from_block=from_block,
+                options=options,
+            )
+            if signing.dry_run:
+                agent.log.refresh()
+            else:
+                endless = assertion_id is None
+                follow(console, [agent], cancel, poll_s=poll_s, once=once, endless=endless)
+            _report_challenge(console, agent, assertion_id, dry_run=signing.dry_run)
+
+
+# --- what the agents hold
+
+
+def _material(program: Path) -> Material:
+    from verifiable.api import load_program
+    from verifiable.dispute.material import Material
+
+    return Material(load_program(str(program)))
+
+
+def _executed(
+    program: Path, input_path: Path, index: int | None, saturate: bool
+) -> tuple[HonestTrace, bool]:
+    """Run a program on one raw input; also whether it was clipped."""
+    from verifiable.backends.optimistic.trace import commit_execution
+    from verifiable.dispute.claimed_trace import HonestTrace
+    from verifiable.sources import quantised_input
+
+    material = _material(program)
+    integers, saturated = quantised_input(
+        material.program.inputs, input_path, index=index, saturate=saturate
+    )
+    committed = commit_execution(material.program, integers, leaf_log2=material.leaf_log2)
+    return HonestTrace(material, committed), saturated
+
+
+def _inputs(
+    material: Material, paths: tuple[Path, ...], saturate: bool
+) -> list[dict[str, IntArray]]:
+    """Every row of every file, quantised."""
+    from verifiable.sources import quantised_input, rows_of
+
+    specs = material.program.inputs
+    return [
+        quantised_input(specs, row, saturate=saturate)[0]
+        for path in paths
+        for row in rows_of(specs, path)
+    ]
+
+
+def _outputs(trace: HonestTrace) -> dict[str, Any]:
+    """The program's outputs as nested lists of integers."""
+    return {name: values.tolist() for name, values in _output_arrays(trace).items()}
+
+
+def _output_arrays(trace: HonestTrace) -> dict[str, IntArray]:
+    from math import prod
+
+    from verifiable.statement.tensors import unpack
+
+    found = {}
+    for spec in trace.material.program.outputs:
+        width = trace.material.program.nodes[spec.node].width
+        data = trace.leaves(spec.node)[: prod(spec.shape) * width]
+        found[spec.name] = unpack(data, width, spec.shape)
+    return found
+
+
+def _made(agent: Asserter) -> AssertionState:
+    found = agent.assertion
+    assert found is not None, "the loop ends when it is there"  # noqa: S101
+    return found
+
+
+def _proof(agent: Asserter, found: AssertionState, saturated: bool, visibility: str) -> Any:
+    from verifiable.backends.optimistic.format import Payload
+    from verifiable.backends.optimistic.prove import proof_of_assertion
+    from verifiable.program.execute import execute
+
+    trace = agent.trace
+    names = [spec.name for spec in trace.material.program.inputs]
+    return proof_of_assertion(
+        trace.material.commitment,
+        execute(trace.material.program, dict(zip(names, trace.inputs, strict=True))),
+        agent.statement,
+        Payload(
+            chain_id=agent.game.chain.chain_id,
+            game=agent.game.address,
+            assertion_id=found.id,
+            trace_root=trace.root,
+        ),
+        saturated=saturated,
+        show_inputs=visibility == "public",
+    )
+
+
+def _to_defend(
+    log: GameLog, trace: HonestTrace, assertion_id: bytes | None, account: bytes
+) -> AssertionState:
+    """The assertion that a trace defends.
+
+    Raises:
+        ChainError: `unknown-assertion`.
+        InvalidInput: `other-trace`: the one that was named commits to another trace.
+    """
+    from verifiable.dispute.history import unknown_assertion
+    from verifiable.errors import ChainError, InvalidInput
+
+    if assertion_id is not None:
+        named = log.assertion(assertion_id)
+        if named is None:
+            raise unknown_assertion(log.game, assertion_id)
+        if named.trace_root != trace.root:
+            raise InvalidInput(
+                "the assertion is about another trace than this execution's",
+                where=f"assertion {hex_text(named.id)}",
+                why=f"it commits to {hex_text(named.trace_root)}, and here it is "
+                f"{hex_text(trace.root)}",
+                hint="check program and input; if they are right, the assertion is wrong",
+                code="other-trace",
+            )
+        return named
+    found = [item for item in log.assertions if item.trace_root == trace.root]
+    own = [item for item in found if item.asserter == account]
+    if not found:
+        raise ChainError(
+            "nobody has asserted this execution",
+            where=f"{address_text(log.game.address)} on chain {log.game.chain.chain_id}",
+            hint="assert it by `verifiable dispute assert`; or check program, input and game",
+            code="unknown-assertion",
+        )
+    return (own or found)[-1]
+
+
+def _finder(folder: Path | None, *, private: bool) -> Callable[[AssertionState], TraceData | None]:
+    """Where traces are read: a folder that was named, or the address that the asserter told."""
+    from verifiable.dispute.trace_data import FolderData, HttpData
+    from verifiable.errors import InvalidInput
+
+    def find(found: AssertionState) -> TraceData | None:
+        if folder is not None:
+            return FolderData(folder)
+        if not found.trace_uri:
+            return None
+        try:
+            return HttpData(found.trace_uri, private=private)
+        except InvalidInput:
+            return None  # a stranger's text: as good as none
+
+    return find
+
+
+def _one_or_all(assertion_id: bytes | None) -> type[Challenger]:
+    """The class of a challenger that looks at one assertion, or at all."""
+    from verifiable.dispute.challenger import Challenger
+
+    if assertion_id is None:
+        return Challenger
+
+    class One(Challenger):
+        """Looks at one assertion only."""
+
+        def judge(self, assertion: AssertionState) -> bool | None:
+            """Whether it is right; None for all others."""
+            return super().judge(assertion) if assertion.id == assertion_id else None
+
+    return One
+
+
+# --- reports
+
+
+def _dry_run(
+    console: Console, statement: Statement, trace: HonestTrace, game: bytes, bond: int
+) -> None:
+    document = {
+        "dry_run": True,
+        "game": address_text(game),
+        "statement_digest": hex_text(statement.digest),
+        "program_root": hex_text(statement.program_root),
+        "input_root": hex_text(statement.input_root),
+        "output_root": hex_text(statement.output_root),
+        "context": hex_text(statement.context),
+        "trace_root": hex_text(trace.root),
+        "bond_wei": bond,
+        "outputs": _outputs(trace),
+    }
+
+    def show(out: Console) -> None:
+        out.line(f"would assert statement {document['statement_digest']}")
+        out.line(f"with trace root {document['trace_root']} under a bond of {wei_text(bond)}")
+        out.line("nothing was sent", style="bold")
+
+    console.result(document, show)
+
+
+def _show_asserted(out: Console, document: dict[str, Any], agent: Asserter) -> None:
+    show_moves(out, agent.moves)
+    out.line(f"assertion {document['assertion']}", style="bold")
+    out.line(f"statement {document['statement_digest']}")
+    out.line(f"game {document['game']} on chain {document['chain']}")
+    if document["status"] == "pending":
+        out.line(
+            f"pending: final in {document['window_left_s']} s if nobody shows it to be wrong; "
+            "keep `verifiable dispute watch` running until then"
+        )
+    else:
+        out.line(document["status"], style="bold")
+    out.line(f"proof in {document['proof']}")
+
+
+def _report(
+    console: Console,
+    log: GameLog,
+    found: AssertionState,
+    agents: list[Defender],
+    *,
+    dry_run: bool = False,
+) -> None:
+    moves = [move for agent in agents for move in agent.moves]
+    document = {
+        "dry_run": dry_run,
+        **assertion_document(log, found),
+        "moves": move_documents(moves),
+    }
+
+    def show(out: Console) -> None:
+        show_moves(out, moves)
+        left = document["window_left_s"]
+        more = "" if left is None else f", {left} s of its window left"
+        out.line(f"assertion {document['assertion']}: {document['status']}{more}", style="bold")
+
+    console.result(document, show)
+
+
+def _report_challenge(
+    console: Console, agent: Challenger, assertion_id: bytes | None, *, dry_run: bool
+) -> None:
+    judged = []
+    for found in agent.log.assertions:
+        if assertion_id not in (None, found.id):
+            continue
+        said = found.statement.program_root == agent.material.program_root
+        right = agent.judge(found) if said and found.pending else None
+        judged.append({**assertion_document(agent.log, found), "right": right})
+    document = {
+        "dry_run": dry_run,
+        "assertions": judged,
+        "notes": list(agent.notes[-20:]),
+        "moves": move_documents(agent.moves),
+    }
+
+    def show(out: Console) -> None:
+        show_moves(out, agent.moves)
+        for item in judged:
+            word = {True: "right", False: "WRONG", None: "not judged here"}[item["right"]]
+            known = f", {word}" if item["status"] == "pending" else ""
+            out.line(f"assertion {item['assertion']}: {item['status']}{known}")
+        if not judged:
+            out.line("no assertion")
+
+    console.result(document, show)
