@@ -112,7 +112,8 @@ class Defender(Agent):
                     text="let the assertion stand",
                     assertion_id=found.id,
                 )
-        yield from self.withdrawal()
+        if found is None or not found.pending:  # once, and not after each game
+            yield from self.withdrawal()
 
     def defence(self, assertion: AssertionState) -> Iterator[Action]:
         """What the open games ask for, the shortest clock first."""

@@ -114,10 +114,13 @@ class Journal:
 
     def last(self, *kinds: str, **members: Any) -> dict[str, Any] | None:
         """The last entry of any of these kinds that has these members; None if there is none."""
-        for entry in reversed(self.entries):
-            if entry["kind"] in kinds and members.items() <= entry.items():
-                return entry
-        return None
+        fitting = (
+            index
+            for index, entry in reversed(tuple(enumerate(self.entries)))
+            if entry["kind"] in kinds and members.items() <= entry.items()
+        )
+        index = next(fitting, None)
+        return None if index is None else self.entries[index]
 
     def salt(self, purpose: int, subject: bytes, payload: bytes) -> bytes:
         """The salt of a commit: made once, and the same at every later call."""
