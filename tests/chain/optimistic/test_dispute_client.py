@@ -422,6 +422,14 @@ def test_game_with_a_family_of_its_own_is_refused(chain: Chain, game: DisputeGam
         refused(chain, create(chain, "DisputeGame", judge, other, rules))
 
 
+def test_game_with_a_router_of_its_own_is_refused(chain: Chain, game: DisputeGame) -> None:
+    """One that answers every question with a zero, so that nothing is ever a fault."""
+    judge, _ = game.verifiers()
+    answering_zero = planted(chain, bytes.fromhex("5f5f5260205ff3"))
+    rules = structs.values_of(DEVELOPMENT_PARAMS)
+    refused(chain, create(chain, "DisputeGame", judge, answering_zero, rules))
+
+
 def test_game_whose_immutables_disagree_is_refused(chain: Chain, game: DisputeGame) -> None:
     """One immutable stands in several places: a forger could show one value and use another."""
     code = bytearray(chain.code(game.address))

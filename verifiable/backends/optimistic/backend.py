@@ -77,7 +77,7 @@ class OptimisticBackend:
         """
         raise SetupError(
             "a key of the optimistic backend names a game on a chain",
-            hint="name it: --game ADDRESS and --rpc-url URL",
+            hint="pin it by `verifiable lock` with --game ADDRESS and --rpc-url URL",
             code="game-needed",
         )
 
