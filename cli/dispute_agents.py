@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,17 @@ from .chain_options import ChainFlags, SigningFlags, chain_options, signing_opti
 from .chain_session import chosen_signer
 from .console import Console
 from .dispute_calls import assertion_document, find_game, from_block_option, game_option
+from .dispute_traces import (
+    assertion_to_defend,
+    challenger_of,
+    executed,
+    known_inputs,
+    made_by,
+    material_of,
+    output_lists,
+    proof_of,
+    trace_finder,
+)
 from .dispute_watch import (
     agent_chain,
     agent_options,
@@ -40,9 +50,6 @@ if TYPE_CHECKING:
     from verifiable.dispute.challenger import Challenger
     from verifiable.dispute.claimed_trace import HonestTrace
     from verifiable.dispute.game_log import AssertionState, GameLog
-    from verifiable.dispute.material import Material
-    from verifiable.dispute.trace_data import TraceData
-    from verifiable.program.program import IntArray
     from verifiable.statement.statement import Statement
 
 __all__ = ["assert_result", "challenge", "watch_assertion"]
@@ -116,7 +123,7 @@ def assert_result(
     with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
         game = find_game(opened, game_address)
         signer = chosen_signer(signing, opened, console)
-        trace, saturated = _executed(program, input_path, index, saturate)
+        trace, saturated = executed(program, input_path, index, saturate)
         statement = statement_of_trace(trace, context=context or ZERO_CONTEXT)
         params = game.release.params
         if signing.dry_run:
@@ -147,12 +154,12 @@ def assert_result(
                 poll_s=min(poll_s, 2.0),
                 until=lambda: agent.assertion is not None,
             )
-            found = _made(agent)
-            write_bytes(output, _proof(agent, found, saturated, visibility).encode())
+            found = made_by(agent)
+            write_bytes(output, proof_of(agent, found, saturated, visibility).encode())
             console.say(f"{output} names assertion {hex_text(found.id)}")
             if keep_watch:
                 follow(console, [agent], cancel, poll_s=poll_s)
-                found = _made(agent)
+                found = made_by(agent)
             document = {
                 "proof": str(output),
                 "saturated": saturated,
@@ -162,7 +169,7 @@ def assert_result(
                 "journal": str(book.path),
                 "bond_wei": params.bond_a,
                 **assertion_document(agent.log, found),
-                "outputs": _outputs(trace),
+                "outputs": output_lists(trace),
                 "moves": move_documents(agent.moves),
             }
     if saturated:
@@ -215,10 +222,10 @@ def watch_assertion(
     with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
         game = find_game(opened, game_address)
         signer = chosen_signer(signing, opened, console)
-        trace, _ = _executed(program, input_path, index, saturate)
+        trace, _ = executed(program, input_path, index, saturate)
         log = GameLog(game, from_block=from_block)
         log.refresh()
-        found = _to_defend(log, trace, assertion_id, signer.address)
+        found = assertion_to_defend(log, trace, assertion_id, signer.address)
         if signing.dry_run:
             _report(console, log, found, [], dry_run=True)
             return
@@ -297,8 +304,8 @@ def challenge(
     with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
         game = find_game(opened, game_address)
         signer = chosen_signer(signing, opened, console)
-        material = _material(program)
-        inputs = _inputs(material, input_paths, saturate)
+        material = material_of(program)
+        inputs = known_inputs(material, input_paths, saturate)
         check_nodes(game, material)
         bond = game.release.params.bond_c
         if not signing.dry_run:
@@ -310,13 +317,13 @@ def challenge(
                 )
             agree_to_play(console, opened, signer, signing, 0 if no_games else bond, [line])
         with journal_of(journal, opened, signer) as book:
-            agent = _one_or_all(assertion_id)(
+            agent = challenger_of(assertion_id)(
                 game,
                 signer,
                 book,
                 material,
                 inputs,
-                find_data=_finder(trace_dir, private=private_hosts),
+                find_data=trace_finder(trace_dir, private=private_hosts),
                 open_games=not no_games,
                 from_block=from_block,
                 options=options,
@@ -327,165 +334,6 @@ def challenge(
                 endless = assertion_id is None
                 follow(console, [agent], cancel, poll_s=poll_s, once=once, endless=endless)
             _report_challenge(console, agent, assertion_id, dry_run=signing.dry_run)
-
-
-# --- what the agents hold
-
-
-def _material(program: Path) -> Material:
-    from verifiable.api import load_program
-    from verifiable.dispute.material import Material
-
-    return Material(load_program(str(program)))
-
-
-def _executed(
-    program: Path, input_path: Path, index: int | None, saturate: bool
-) -> tuple[HonestTrace, bool]:
-    """Run a program on one raw input; also whether it was clipped."""
-    from verifiable.backends.optimistic.trace import commit_execution
-    from verifiable.dispute.claimed_trace import HonestTrace
-    from verifiable.sources import quantised_input
-
-    material = _material(program)
-    integers, saturated = quantised_input(
-        material.program.inputs, input_path, index=index, saturate=saturate
-    )
-    committed = commit_execution(material.program, integers, leaf_log2=material.leaf_log2)
-    return HonestTrace(material, committed), saturated
-
-
-def _inputs(
-    material: Material, paths: tuple[Path, ...], saturate: bool
-) -> list[dict[str, IntArray]]:
-    """Every row of every file, quantised."""
-    from verifiable.sources import quantised_input, rows_of
-
-    specs = material.program.inputs
-    return [
-        quantised_input(specs, row, saturate=saturate)[0]
-        for path in paths
-        for row in rows_of(specs, path)
-    ]
-
-
-def _outputs(trace: HonestTrace) -> dict[str, Any]:
-    """The program's outputs as nested lists of integers."""
-    return {name: values.tolist() for name, values in _output_arrays(trace).items()}
-
-
-def _output_arrays(trace: HonestTrace) -> dict[str, IntArray]:
-    from math import prod
-
-    from verifiable.statement.tensors import unpack
-
-    found = {}
-    for spec in trace.material.program.outputs:
-        width = trace.material.program.nodes[spec.node].width
-        data = trace.leaves(spec.node)[: prod(spec.shape) * width]
-        found[spec.name] = unpack(data, width, spec.shape)
-    return found
-
-
-def _made(agent: Asserter) -> AssertionState:
-    found = agent.assertion
-    assert found is not None, "the loop ends when it is there"  # noqa: S101
-    return found
-
-
-def _proof(agent: Asserter, found: AssertionState, saturated: bool, visibility: str) -> Any:
-    from verifiable.backends.optimistic.format import Payload
-    from verifiable.backends.optimistic.prove import proof_of_assertion
-    from verifiable.program.execute import execute
-
-    trace = agent.trace
-    names = [spec.name for spec in trace.material.program.inputs]
-    return proof_of_assertion(
-        trace.material.commitment,
-        execute(trace.material.program, dict(zip(names, trace.inputs, strict=True))),
-        agent.statement,
-        Payload(
-            chain_id=agent.game.chain.chain_id,
-            game=agent.game.address,
-            assertion_id=found.id,
-            trace_root=trace.root,
-        ),
-        saturated=saturated,
-        show_inputs=visibility == "public",
-    )
-
-
-def _to_defend(
-    log: GameLog, trace: HonestTrace, assertion_id: bytes | None, account: bytes
-) -> AssertionState:
-    """The assertion that a trace defends.
-
-    Raises:
-        ChainError: `unknown-assertion`.
-        InvalidInput: `other-trace`: the one that was named commits to another trace.
-    """
-    from verifiable.dispute.history import unknown_assertion
-    from verifiable.errors import ChainError, InvalidInput
-
-    if assertion_id is not None:
-        named = log.assertion(assertion_id)
-        if named is None:
-            raise unknown_assertion(log.game, assertion_id)
-        if named.trace_root != trace.root:
-            raise InvalidInput(
-                "the assertion is about another trace than this execution's",
-                where=f"assertion {hex_text(named.id)}",
-                why=f"it commits to {hex_text(named.trace_root)}, and here it is "
-                f"{hex_text(trace.root)}",
-                hint="check program and input; if they are right, the assertion is wrong",
-                code="other-trace",
-            )
-        return named
-    found = [item for item in log.assertions if item.trace_root == trace.root]
-    own = [item for item in found if item.asserter == account]
-    if not found:
-        raise ChainError(
-            "nobody has asserted this execution",
-            where=f"{address_text(log.game.address)} on chain {log.game.chain.chain_id}",
-            hint="assert it by `verifiable dispute assert`; or check program, input and game",
-            code="unknown-assertion",
-        )
-    return (own or found)[-1]
-
-
-def _finder(folder: Path | None, *, private: bool) -> Callable[[AssertionState], TraceData | None]:
-    """Where traces are read: a folder that was named, or the address that the asserter told."""
-    from verifiable.dispute.trace_data import FolderData, HttpData
-    from verifiable.errors import InvalidInput
-
-    def find(found: AssertionState) -> TraceData | None:
-        if folder is not None:
-            return FolderData(folder)
-        if not found.trace_uri:
-            return None
-        try:
-            return HttpData(found.trace_uri, private=private)
-        except InvalidInput:
-            return None  # a stranger's text: as good as none
-
-    return find
-
-
-def _one_or_all(assertion_id: bytes | None) -> type[Challenger]:
-    """The class of a challenger that looks at one assertion, or at all."""
-    from verifiable.dispute.challenger import Challenger
-
-    if assertion_id is None:
-        return Challenger
-
-    class One(Challenger):
-        """Looks at one assertion only."""
-
-        def judge(self, assertion: AssertionState) -> bool | None:
-            """Whether it is right; None for all others."""
-            return super().judge(assertion) if assertion.id == assertion_id else None
-
-    return One
 
 
 # --- reports
@@ -504,7 +352,7 @@ def _dry_run(
         "context": hex_text(statement.context),
         "trace_root": hex_text(trace.root),
         "bond_wei": bond,
-        "outputs": _outputs(trace),
+        "outputs": output_lists(trace),
     }
 
     def show(out: Console) -> None:
@@ -557,7 +405,7 @@ def _report(
 def _report_challenge(
     console: Console, agent: Challenger, assertion_id: bytes | None, *, dry_run: bool
 ) -> None:
-    judged = []
+    judged: list[dict[str, Any]] = []
     for found in agent.log.assertions:
         if assertion_id not in (None, found.id):
             continue

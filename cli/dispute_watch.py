@@ -76,6 +76,7 @@ def agent_chain(flags: ChainFlags, fallbacks: Sequence[str]) -> Iterator[Chain]:
     from contextlib import ExitStack
 
     from verifiable.chain.client import Chain
+    from verifiable.chain.endpoint import RECEIPT_S, REQUEST_S
     from verifiable.chain.extra import require_extra
     from verifiable.chain.json_rpc import JsonRpcProvider
     from verifiable.chain.node_url import parse_node_url
@@ -88,11 +89,15 @@ def agent_chain(flags: ChainFlags, fallbacks: Sequence[str]) -> Iterator[Chain]:
     with ExitStack() as opened:
         providers = []
         for place in places:
-            provider = JsonRpcProvider(place)
+            provider = JsonRpcProvider(place, timeout_s=REQUEST_S)
             opened.callback(provider.close)
             providers.append(provider)
-        limits = {} if flags.timeout_s is None else {"timeout_s": flags.timeout_s}
-        yield Chain(AnyNode(providers), url=places[0].source, chain_id=flags.chain_id, **limits)
+        yield Chain(
+            AnyNode(providers),
+            url=places[0].source,
+            chain_id=flags.chain_id,
+            timeout_s=RECEIPT_S if flags.timeout_s is None else flags.timeout_s,
+        )
 
 
 def agent_options(signing: SigningFlags) -> TxOptions:
