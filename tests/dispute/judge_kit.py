@@ -19,13 +19,19 @@ from verifiable.chain.contracts.dispute_structs import (
     ProgramFacts,
     values_of,
 )
+from verifiable.dispute.claimed_trace import ClaimedTrace
+from verifiable.dispute.faults import Fault, find_fault
 from verifiable.dispute.material import Material
+from verifiable.dispute.shown import ShownTrace
 from verifiable.errors import Reverted
 from verifiable.program import reference
 from verifiable.program.execute import Trace, execute
 from verifiable.program.program import IntArray, Source
+from verifiable.testing.lying_traces import GivenTrace
 
-__all__ = ["Committed", "Judge", "Verdict", "changed", "changes_of", "facts_of"]
+__all__ = [
+    "Committed", "Judge", "Verdict", "changed", "changes_of", "claimed", "facts_of", "searched",
+]  # fmt: skip
 
 Verdict = tuple[int, int] | str
 """Node and place of a fault, or the name of the error with which the judge refused."""
@@ -45,9 +51,10 @@ class Judge:
         trace_root: bytes,
         kind: FaultKind,
         proof: bytes,
+        facts: ProgramFacts | None = None,
     ) -> Verdict:
-        """What the judge says of a proof."""
-        trace = (self.router, input_root, trace_root, values_of(facts_of(material)))
+        """What the judge says of a proof; `facts` are others than those of the program."""
+        trace = (self.router, input_root, trace_root, values_of(facts or facts_of(material)))
         try:
             node, place = self._contract.call("check", trace, int(kind), proof)
         except Reverted as refusal:
@@ -148,6 +155,35 @@ class Committed:
             for operand in spec.operands
         )
         return reference.apply(spec.op, operands)
+
+
+def searched(own: Committed, lie: ClaimedTrace) -> Fault:
+    """What a challenger finds that holds the whole trace of a liar."""
+    shown = ShownTrace()
+    shown.add_tree(lie.tree(None))
+    for node, root in enumerate(lie.roots):
+        shown.add_tensor(node, root)
+        shown.add_tree(lie.tree(node))
+        shown.add_leaves(lie.leaves(node), own.material.leaf_bytes)
+    found = find_fault(claimed(own), lie.root, shown)
+    assert isinstance(found, Fault)
+    return found
+
+
+def claimed(
+    committed: Committed,
+    tails: dict[int, bytes] | None = None,
+    padding: dict[int | None, dict[int, bytes]] | None = None,
+) -> GivenTrace:
+    """A trace as agents hold it, with other last leaves or other padding if they are given."""
+    material = committed.material
+    tensors = []
+    for node, values in enumerate(committed.values):
+        data = values.astype(f">i{material.program.nodes[node].width}").tobytes()
+        data += bytes(material.leaf_count(node) * material.leaf_bytes - len(data))
+        tail = (tails or {}).get(node)
+        tensors.append(data if tail is None else data[: -len(tail)] + tail)
+    return GivenTrace(material, committed.inputs, tensors, padding)
 
 
 def changed(proof: ElementProof, **changes: object) -> bytes:

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 import pytest
 from dispute_kit import World
-from judge_kit import Committed, Judge, changed, changes_of
+from judge_kit import Committed, Judge, changed, changes_of, claimed, searched
 from operator_program import LEAF_LOG2, NAMES, PARTS, operator_inputs, operator_program
 
 from verifiable.backends.optimistic.openings import encode_witness
@@ -31,10 +31,7 @@ from verifiable.chain.contracts.dispute_structs import (
 )
 from verifiable.chain.endpoint import open_chain
 from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS
-from verifiable.dispute.claimed_trace import ClaimedTrace
-from verifiable.dispute.faults import Fault, find_fault
 from verifiable.dispute.material import Material
-from verifiable.dispute.shown import ShownTrace
 from verifiable.errors import ChainError
 from verifiable.program.operators import OPERATORS
 from verifiable.statement.hashing import keccak
@@ -85,35 +82,6 @@ def test_each_operator_has_a_node() -> None:
 def ask(judge: Judge, lie: Committed, node: int, element: int):
     proof = lie.proof(node, element).encode()
     return judge.check(lie.material, lie.input_root, lie.root, ELEMENT, proof)
-
-
-def searched(own: Committed, lie: ClaimedTrace) -> Fault:
-    """What a challenger finds that holds the whole trace of a liar."""
-    shown = ShownTrace()
-    shown.add_tree(lie.tree(None))
-    for node, root in enumerate(lie.roots):
-        shown.add_tensor(node, root)
-        shown.add_tree(lie.tree(node))
-        shown.add_leaves(lie.leaves(node), LEAF)
-    found = find_fault(claimed(own), lie.root, shown)
-    assert isinstance(found, Fault)
-    return found
-
-
-def claimed(
-    committed: Committed,
-    tails: dict[int, bytes] | None = None,
-    padding: dict[int | None, dict[int, bytes]] | None = None,
-) -> GivenTrace:
-    """A trace as agents hold it, with other last leaves or other padding if they are given."""
-    material = committed.material
-    tensors = []
-    for node, values in enumerate(committed.values):
-        data = values.astype(f">i{material.program.nodes[node].width}").tobytes()
-        data += bytes(material.leaf_count(node) * LEAF - len(data))
-        tail = (tails or {}).get(node)
-        tensors.append(data if tail is None else data[: -len(tail)] + tail)
-    return GivenTrace(material, committed.inputs, tensors, padding)
 
 
 def one_change(
