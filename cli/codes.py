@@ -544,6 +544,8 @@ _ASSERTIONS = {
     "another backend needs no such thing. Leave --recheck out.",
     "rules-too-hasty": "The game's rules leave an honest challenger too little time. Trust a game "
     "with a longer window and grace.",
+    "two-games": "A game is named by --game, and the lock holds the key of another one. Leave "
+    "--game out, or write the lock again.",
     "two-nodes": "Two nodes are named, and all that is read of a chain is read at one. Leave "
     "--rpc-url out where --registry names a node.",
     "wrong-game": "The proof was made in another dispute game, or on another chain, than the one "

@@ -24,13 +24,13 @@ from verifiable.backends.base import ChainJudge, Key
 from verifiable.backends.registry import DEFAULT_BACKEND, backend_ids, get_backend
 from verifiable.errors import (
     InvalidInput,
-    MissingDependency,
     ResourceLimit,
     SetupError,
     Undecided,
     UnsupportedModel,
     VerificationError,
 )
+from verifiable.games import accepting, chain_judge, key_on_chain, refuse_other_games
 from verifiable.options import backend_options, options_taken, refuse_untaken
 from verifiable.program.border import dequantise
 from verifiable.program.compile import CompileOptions, compile_model
@@ -399,12 +399,12 @@ def evaluate(
     demanded = policy_of(
         policy, allow_insecure_setup=allow_insecure_setup, allow_local_chain=allow_local_chain
     )
-    chain_judge = _chain_judge(decoded)
+    judge_of_games = chain_judge(decoded)
     trusted = None if game is None else game_address(game)
     if trusted is not None:
-        demanded = _accepting(demanded, decoded, chain_judge, rpc_url, program)
+        demanded = accepting(demanded, decoded, judge_of_games, rpc_url, program)
     if view is None:
-        place = None if chain_judge is None else chain_judge.place(decoded.payload)
+        place = None if judge_of_games is None else judge_of_games.place(decoded.payload)
         demanded, view = anchored(
             demanded,
             registry=registry,
@@ -433,11 +433,13 @@ def evaluate(
     known = dict(keys or {})
     reason = ("", "")
     derive_key_s = 0.0
-    if chain_judge is not None and _needs_key(decoded, demanded, pinned, known):
+    if trusted is not None:
+        refuse_other_games(trusted, decoded, pinned, known)
+    if judge_of_games is not None and _needs_key(decoded, demanded, pinned, known):
         derive_began_s = time.perf_counter()
         try:
-            found = _key_on_chain(
-                chain_judge, decoded, demanded, view, loaded, trusted, rpc_url, chain_id
+            found = key_on_chain(
+                judge_of_games, decoded, demanded, view, loaded, trusted, rpc_url, chain_id
             )
         except SetupError as error:
             reason = (f"{error.what}{f': {error.why}' if error.why else ''}", error.hint)
@@ -652,71 +654,6 @@ def _needs_key(proof: Proof, policy: Policy, lock: Lock | None, known: Mapping[s
         return False
     entry = None if lock is None else lock.entry(proof.statement.program_root)
     return entry is None or proof.backend not in entry.backends
-
-
-def _chain_judge(proof: Proof) -> ChainJudge | None:
-    """The proof's backend, if its evidence lies on a chain."""
-    if proof.backend not in backend_ids():
-        return None
-    try:
-        backend = get_backend(proof.backend)
-    except MissingDependency:
-        return None  # the verifier says so, if the policy accepts it
-    return backend if isinstance(backend, ChainJudge) else None
-
-
-def _accepting(
-    policy: Policy,
-    proof: Proof,
-    judge: ChainJudge | None,
-    rpc_url: str | None,
-    program: ProgramSource | None,
-) -> Policy:
-    """The policy of who names a game to trust: evidence that lies in games counts.
-
-    Raises:
-        InvalidInput: the game could not be used.
-    """
-    if judge is None:
-        raise InvalidInput(
-            "a game is named, but the evidence of this proof lies on no chain",
-            where="game",
-            hint="leave --game out",
-            code="nothing-to-read",
-        )
-    if rpc_url is None or program is None:
-        raise InvalidInput(
-            "the key of a game is derived from the program and from what a node says",
-            where="game",
-            hint="give --program and --rpc-url too, or a lock that holds the key",
-            code="game-needs-program",
-        )
-    return replace(policy, backends={proof.backend: None, **policy.backends})
-
-
-def _key_on_chain(
-    judge: ChainJudge,
-    proof: Proof,
-    policy: Policy,
-    view: ChainView | None,
-    program: Program | None,
-    game: bytes | None,
-    rpc_url: str | None,
-    chain_id: int | None,
-) -> Key | None:
-    """The key of the game that the caller names, or of the one that a pinned record must hold.
-
-    None if neither says which game counts: the proof's own word does not.
-    """
-    if game is not None and program is not None and rpc_url is not None:
-        committed = commit_program(program, leaf_log2=proof.program.leaf_log2)
-        if committed.program_root != proof.statement.program_root:
-            return None
-        return key_in_game(judge, program, committed, url=rpc_url, game=game, chain_id=chain_id)
-    if policy.registry is None or view is None or view.assertion is None:
-        return None
-    # RG-9 compares it with the record's: the registrant vouches for the game, not the proof
-    return judge.key_on_chain(proof.statement.program_root, view.chain_id, view.assertion)
 
 
 def _with_key_reason(verdict: Verdict, why: str, hint: str) -> Verdict:

@@ -145,6 +145,15 @@ def test_a_lock_pins_the_game(scene: Scene) -> None:
     assert caught.value.code == "wrong-game"
 
 
+def test_a_game_beside_a_lock_must_be_the_locks(scene: Scene) -> None:
+    program = scene.execution.program
+    verdict = scene.verify(lock=lock_of(scene), game=scene.game, program=program)
+    assert verdict.outcome == "proven"
+    with pytest.raises(InvalidInput) as caught:
+        scene.verify(lock=lock_of(scene, game=scene.other_game), game=scene.game, program=program)
+    assert caught.value.code == "two-games"
+
+
 def test_a_lock_alone_does_not_accept_the_backend(scene: Scene) -> None:
     with pytest.raises(VerificationError) as caught:
         scene.verify(lock=lock_of(scene))

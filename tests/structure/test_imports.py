@@ -41,7 +41,16 @@ LAYERS = {
     "program": {"base"},
     "base": set(),
 }
-API_MODULES = {"anchoring", "api", "options", "proving", "sources", "survey", "verification"}
+API_MODULES = {
+    "anchoring",
+    "api",
+    "games",
+    "options",
+    "proving",
+    "sources",
+    "survey",
+    "verification",
+}
 BASE_MODULES = {"cache", "errors", "files", "progress", "recursion", "scratch"}
 # `verifiable.export` stands alone: it turns torch modules into ONNX and uses errors and files only
 ALONE = {"export": {"base"}}
