@@ -299,15 +299,21 @@ contract DisputeActors is DisputeKit {
         (uint256 place, uint256 gameId) = _pick(which);
         if (gameId == 0) return;
         how = _mixed(how) % 3;
-        if (how == 0) try game.claimTimeout(gameId) {}
+        if (how == 0) {
+            try game.claimTimeout(gameId) {}
             catch {
-            ++refusals;
-        } else if (how == 1) try game.closeGame(gameId) {}
+                ++refusals;
+            }
+        } else if (how == 1) {
+            try game.closeGame(gameId) {}
             catch {
-            ++refusals;
-        } else try game.finalize(_known[place].id) {}
+                ++refusals;
+            }
+        } else {
+            try game.finalize(_known[place].id) {}
             catch {
-            ++refusals;
+                ++refusals;
+            }
         }
         _observe();
     }

@@ -3,7 +3,6 @@ pragma solidity ^0.8.24;
 
 import {Commitments} from "../../src/optimistic/Commitments.sol";
 import {DisputeGame} from "../../src/optimistic/DisputeGame.sol";
-import {FaultJudge} from "../../src/optimistic/FaultJudge.sol";
 import {IDisputeGame} from "../../src/optimistic/IDisputeGame.sol";
 import {IFaultJudge} from "../../src/optimistic/IFaultJudge.sol";
 import {IStepRouter} from "../../src/optimistic/IStepRouter.sol";
@@ -299,7 +298,7 @@ contract DisputeGame_assertions_Test is DisputeKit {
         IDisputeGame.Statement memory said = TinyProgram.statement(trace);
         bytes32 root = _ready(trace, said);
         bytes32 digest = TinyProgram.digestOf(said);
-        DisputeGame other = new DisputeGame(judge, router, _params());
+        DisputeGame other = maker.make(judge, router, _params());
         bytes32 there =
             other.commitDigest(IDisputeGame.CommitKind.Result, ALICE, digest, root, SALT);
         bytes32 here = _digest(ALICE, IDisputeGame.CommitKind.Result, digest, root);
@@ -617,7 +616,7 @@ contract DisputeGame_admission_Test is DisputeKit {
         }
         IDisputeGame.Params memory least = _params();
         (least.clockA, least.clockC) = (GRACE, GRACE);
-        new DisputeGame(judge, router, least);
+        maker.make(judge, router, least);
     }
 
     function test_constructor_OP19_duration_reverts() external {
@@ -625,7 +624,7 @@ contract DisputeGame_admission_Test is DisputeKit {
         rules.window = 7 days - 2 * CLOCK - 20 * GRACE;
         _refused(rules, IDisputeGame.ParamsRule.Duration);
         --rules.window;
-        new DisputeGame(judge, router, rules);
+        maker.make(judge, router, rules);
         rules.maxMoves = 21;
         _refused(rules, IDisputeGame.ParamsRule.Duration);
     }
@@ -635,7 +634,7 @@ contract DisputeGame_admission_Test is DisputeKit {
         rules.maxMoves = 2;
         _refused(rules, IDisputeGame.ParamsRule.Moves);
         rules.maxMoves = 3;
-        new DisputeGame(judge, router, rules);
+        maker.make(judge, router, rules);
     }
 
     function test_constructor_OP19_commitAge_reverts() external {
@@ -645,7 +644,7 @@ contract DisputeGame_admission_Test is DisputeKit {
         rules.minCommitAge = 65;
         _refused(rules, IDisputeGame.ParamsRule.CommitAge);
         rules.minCommitAge = 64;
-        new DisputeGame(judge, router, rules);
+        maker.make(judge, router, rules);
     }
 
     function test_constructor_OP19_shares_reverts() external {
@@ -674,9 +673,9 @@ contract DisputeGame_admission_Test is DisputeKit {
 
     function test_constructor_OP20_noCode_reverts() external {
         _reverts(IDisputeGame.Game_WrongVerifier.selector, uint256(uint160(DAVE)));
-        new DisputeGame(judge, IStepRouter(DAVE), _params());
+        maker.make(judge, IStepRouter(DAVE), _params());
         _reverts(IDisputeGame.Game_WrongVerifier.selector, uint256(uint160(DAVE)));
-        new DisputeGame(IFaultJudge(DAVE), router, _params());
+        maker.make(IFaultJudge(DAVE), router, _params());
     }
 
     // --- the key ---
@@ -689,14 +688,14 @@ contract DisputeGame_admission_Test is DisputeKit {
         bytes32 key = game.gameKeyOf(SALT);
         IDisputeGame.Params memory rules = _params();
         ++rules.bondA;
-        vm.assertTrue(new DisputeGame(judge, router, rules).gameKeyOf(SALT) != key, "rules");
+        vm.assertTrue(maker.make(judge, router, rules).gameKeyOf(SALT) != key, "rules");
 
         cheats.etch(DAVE, bytes.concat(address(router).code, hex"00"));
-        DisputeGame other = new DisputeGame(judge, IStepRouter(DAVE), _params());
+        DisputeGame other = maker.make(judge, IStepRouter(DAVE), _params());
         vm.assertTrue(other.gameKeyOf(SALT) != key, "router");
 
         cheats.etch(DAVE, bytes.concat(address(judge).code, hex"00"));
-        other = new DisputeGame(IFaultJudge(DAVE), router, _params());
+        other = maker.make(IFaultJudge(DAVE), router, _params());
         vm.assertTrue(other.gameKeyOf(SALT) != key, "judge");
     }
 
@@ -796,7 +795,7 @@ contract DisputeGame_admission_Test is DisputeKit {
 
     function _refused(IDisputeGame.Params memory rules, IDisputeGame.ParamsRule rule) private {
         vm.expectRevert(abi.encodeWithSelector(IDisputeGame.Game_BadParams.selector, rule));
-        new DisputeGame(judge, router, rules);
+        maker.make(judge, router, rules);
     }
 
     /// @dev The key, written another way than the contract writes it.

@@ -2,27 +2,36 @@
 pragma solidity ^0.8.24;
 
 import {DisputeGame} from "../../src/optimistic/DisputeGame.sol";
-import {ElementwiseSteps} from "../../src/optimistic/ElementwiseSteps.sol";
-import {FaultJudge} from "../../src/optimistic/FaultJudge.sol";
 import {IDisputeGame} from "../../src/optimistic/IDisputeGame.sol";
 import {IFaultJudge} from "../../src/optimistic/IFaultJudge.sol";
 import {IStepRouter} from "../../src/optimistic/IStepRouter.sol";
-import {LinearSteps} from "../../src/optimistic/LinearSteps.sol";
-import {MovementSteps} from "../../src/optimistic/MovementSteps.sol";
-import {StepRouter} from "../../src/optimistic/StepRouter.sol";
-import {WindowSteps} from "../../src/optimistic/WindowSteps.sol";
 import {TestBase} from "../utils/TestBase.sol";
 import {TinyProgram} from "./TinyProgram.sol";
 
 /// @notice The cheatcodes that only games need.
 interface Cheats {
     function chainId(uint256 id) external;
+    function deployCode(string calldata artifact) external returns (address);
+    function deployCode(string calldata artifact, bytes calldata arguments)
+        external
+        returns (address);
     function deal(address account, uint256 balance) external;
     function etch(address account, bytes calldata code) external;
     function expectRevert() external;
     function pauseGasMetering() external;
+    function resumeGasMetering() external;
     function txGasPrice(uint256 price) external;
     function warp(uint256 time) external;
+}
+
+/// @notice Makes games. Tests would be too large for a transaction if each held all this code.
+contract GameMaker {
+    function make(IFaultJudge judge, IStepRouter router, IDisputeGame.Params calldata rules)
+        external
+        returns (DisputeGame)
+    {
+        return new DisputeGame(judge, router, rules);
+    }
 }
 
 /// @notice Plays games: a fresh contract with the real step verifiers, people, and right moves.
@@ -47,23 +56,28 @@ abstract contract DisputeKit is TestBase {
 
     IFaultJudge internal judge;
     IStepRouter internal router;
+    GameMaker internal maker;
     DisputeGame internal game;
 
     function setUp() public virtual {
         cheats.warp(START);
         vm.roll(1000);
+        cheats.pauseGasMetering(); // all contracts at once are more than a transaction may make
         router = IStepRouter(
-            address(
-                new StepRouter(
-                    new LinearSteps(),
-                    new ElementwiseSteps(),
-                    new WindowSteps(),
-                    new MovementSteps()
+            cheats.deployCode(
+                "StepRouter.sol:StepRouter",
+                abi.encode(
+                    cheats.deployCode("LinearSteps.sol:LinearSteps"),
+                    cheats.deployCode("ElementwiseSteps.sol:ElementwiseSteps"),
+                    cheats.deployCode("WindowSteps.sol:WindowSteps"),
+                    cheats.deployCode("MovementSteps.sol:MovementSteps")
                 )
             )
         );
-        judge = new FaultJudge();
-        game = new DisputeGame(judge, router, _params());
+        judge = IFaultJudge(cheats.deployCode("FaultJudge.sol:FaultJudge"));
+        maker = GameMaker(cheats.deployCode("DisputeKit.sol:GameMaker"));
+        game = maker.make(judge, router, _params());
+        cheats.resumeGasMetering();
         game.admitProgram(TinyProgram.header(TinyProgram.Kind.Chain));
         address[4] memory people = [ALICE, CAROL, DAVE, MALLORY];
         for (uint256 i = 0; i < people.length; ++i) {
