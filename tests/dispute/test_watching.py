@@ -233,3 +233,36 @@ def test_other_files_are_no_journals(tmp_path: Path, content: bytes) -> None:
 def test_a_journal_in_no_folder_is_a_typed_error(tmp_path: Path) -> None:
     with pytest.raises(ResourceLimit, match="cannot be opened"):
         Journal(tmp_path / "nowhere" / "c.journal")
+
+
+class LateEvents:
+    """Knows blocks before their events, for as long as it is told to."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.late = world, 0
+
+    def make_request(self, method, params):
+        answer = self.world.local.request(method, params)
+        if method == "eth_getLogs" and self.late:
+            self.late -= 1
+            return answer | {"result": []}
+        return answer
+
+
+def test_a_node_that_shows_events_late_makes_nobody_pay_twice(
+    world: World, material: Material, inputs, tmp_path: Path
+) -> None:
+    mallory, carol = world.person(), world.person()
+    lie = wrong_element(material, inputs, node=1, element=4)
+    Asserter(world.game, mallory, journal_in(tmp_path), lie).step()
+    provider = LateEvents(world)
+    challenger = Challenger(world.again(provider), carol, journal_in(tmp_path), material, [inputs])
+    assert [move.name for move in challenger.step(1)] == ["openGame"]
+    provider.late = 4
+    assert challenger.step() == []
+    assert challenger.step() == []
+    assert provider.late == 0
+    assert challenger.step() == []  # the asserter's turn: the game is seen now
+    mine = [game for game in challenger.log.games if game.challenger == carol.address]
+    assert len(mine) == 1
+    assert world.game.game_of(mine[0].id + 1).assertion_id == bytes(32)

@@ -27,6 +27,7 @@ __all__ = ["Action", "Agent", "Deadline", "commit_digest"]
 _COMMIT_DOMAIN = b"\x07"
 _PASSING = ("nonce-too-low", "transaction-underpriced")
 _MOST_ACTIONS = 1000
+_WITHOUT_EVENT = ("", "withdraw")  # of what the log reads
 _REFUSED_S = 10.0
 _FAILED_S = 15.0
 _LONGEST_FAILED_S = 600.0
@@ -154,6 +155,9 @@ class Agent:
         first = len(self.moves)
         while len(self.moves) < first + most:
             self.log.refresh()
+            if not self._caught_up():
+                self.note("the node does not show yet what it has taken")
+                break
             action = self._next()
             if action is None:
                 break
@@ -187,6 +191,20 @@ class Agent:
         self._failures.pop(action.key, None)
         self.moves.append(move)
         return move
+
+    def _caught_up(self) -> bool:
+        """Whether the log shows the last move: deciding without it could do it again."""
+        last = self.moves[-1] if self.moves else None
+        if last is None or last.name in _WITHOUT_EVENT:
+            return True
+        if self.log.holds(last.transaction, last.block_number):
+            return True
+        self.log.refresh(again=True)
+        if self.log.holds(last.transaction, last.block_number):
+            return True
+        # moved or taken away by a reorganisation: the log, or the nonce, says what to do
+        receipt = self.game.chain.receipt(last.transaction)
+        return receipt is None or receipt.block_hash != last.block_hash
 
     def _next(self) -> Action | None:
         head, now_s = self._head, time.monotonic()

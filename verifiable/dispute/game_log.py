@@ -38,12 +38,14 @@ from verifiable.chain.contracts.dispute_structs import (
 )
 from verifiable.dispute.shown import ShownTrace
 from verifiable.errors import ChainError
-from verifiable.statement.view import BlockRef
+from verifiable.statement.view import DEVELOPMENT_CHAIN_ID, BlockRef
 
 __all__ = ["AssertionState", "GameLog", "GameState"]
 
-REREAD_BLOCKS = 64
+REREAD_BLOCKS = 8
+_HEADS_KEPT = 64
 _ATTEMPTS = 3
+_LATE_S = 60.0
 
 _KINDS: tuple[type[GameEvent], ...] = (
     ProgramAdmitted,
@@ -224,7 +226,8 @@ class GameLog:
     Args:
         game: the contract.
         from_block: where to begin; what began earlier is not known.
-        reread_blocks: how many of the last blocks may be taken away.
+        reread_blocks: how many of the last blocks are read again, whatever the node says of them;
+            blocks before them are read again if one of them was taken away.
         monotonic: seconds of a clock that nobody sets.
 
     Attributes:
@@ -247,13 +250,18 @@ class GameLog:
         self._reread = reread_blocks
         self._monotonic = monotonic
         self._seen_at_s = 0.0
+        self._late_since_s: float | None = None
         self._heads: dict[int, bytes] = {}
         self._told = _Told()
 
     # --- reading
 
-    def refresh(self) -> bool:
-        """Read what is new. Returns whether there is a new block.
+    def refresh(self, *, again: bool = False) -> bool:
+        """Read what is new. Returns whether anything was read.
+
+        Args:
+            again: read the last blocks once more even if there is no new one: behind one address
+                there may be nodes that know a block before they know its events.
 
         Raises:
             ChainError: the node failed; `chain-reorganised`: blocks were taken away again and
@@ -262,14 +270,16 @@ class GameLog:
         chain = self.game.chain
         for _ in range(_ATTEMPTS):
             head = chain.block()
-            if self.head is not None and head == self.head:
+            if self.head is not None and head == self.head and not again:
                 return False
-            if self.head is not None and head.number < self.head.number and self._stands(self.head):
-                return False  # a node that is late: what is known is newer
+            if self._is_late(head):
+                return False
             start = self._start()
             fresh = self.game.all_events(from_block=start, to_block=head.number, kinds=_KINDS)
             if not self._stands(head):
                 continue
+            if self._lacks(fresh, start):
+                return False
             self._take(fresh, start)
             self.head = head
             self._heads[head.number] = head.hash
@@ -283,34 +293,55 @@ class GameLog:
             code="chain-reorganised",
         )
 
+    def _lacks(self, fresh: list[GameEvent], start: int) -> bool:
+        """Whether an answer leaves out an event whose block stands: its node is late with them."""
+        places = {_place(event) for event in fresh}
+        for event in reversed(self.events):
+            if event.log.block_number < start:
+                return False
+            if _place(event) not in places:
+                return self._hash_at(event.log.block_number) == event.log.block_hash
+        return False
+
+    def _is_late(self, head: BlockRef) -> bool:
+        """Whether a head is that of a node which has not come as far as another one had.
+
+        A shorter chain after a reorganisation looks the same for a while, and is waited out.
+        """
+        if self.head is None or head.number >= self.head.number:
+            self._late_since_s = None
+            return False
+        if self.game.chain.chain_id == DEVELOPMENT_CHAIN_ID:
+            return self._stands(self.head)
+        now_s = self._monotonic()
+        self._late_since_s = now_s if self._late_since_s is None else self._late_since_s
+        return now_s - self._late_since_s < _LATE_S
+
     def _start(self) -> int:
         """The block from which to read: far enough back to see what a reorganisation changed."""
         if self.head is None:
             return self._from_block
         start = max(self._from_block, self.head.number + 1 - self._reread)
-        below = [number for number in self._heads if number < start]
-        if below and not self._stands_at(max(below)):
-            self._heads.clear()
-            return self._from_block
-        for number in below[:-1]:
+        below = sorted(number for number in self._heads if number < start)
+        for number in below[:-_HEADS_KEPT]:
             del self._heads[number]
-        return start
+        for number in reversed(below[-_HEADS_KEPT:]):
+            if self._hash_at(number) == self._heads[number]:
+                return number + 1  # a block that stands holds all before it in place
+            del self._heads[number]
+        return self._from_block
 
     def _stands(self, block: BlockRef) -> bool:
-        try:
-            return self.game.chain.block(block.number) == block
-        except ChainError as cause:
-            if cause.code != "no-such-block":
-                raise
-            return False
+        return self._hash_at(block.number) == block.hash
 
-    def _stands_at(self, number: int) -> bool:
+    def _hash_at(self, number: int) -> bytes | None:
+        """Hash of a block; None if the chain has not come so far."""
         try:
-            return self.game.chain.block(number).hash == self._heads[number]
+            return self.game.chain.block(number).hash
         except ChainError as cause:
             if cause.code != "no-such-block":
                 raise
-            return False
+            return None
 
     def _take(self, fresh: list[GameEvent], start: int) -> None:
         kept = len(self.events)
@@ -326,6 +357,15 @@ class GameLog:
             self._told.tell(event)
 
     # --- what is known
+
+    def holds(self, transaction: bytes, block_number: int) -> bool:
+        """Whether an event of a transaction was read; it stands in this block or a later one."""
+        for event in reversed(self.events):
+            if event.log.block_number < block_number:
+                return False
+            if event.log.transaction_hash == transaction:
+                return True
+        return False
 
     @property
     def params(self) -> Params:

@@ -46,6 +46,7 @@ class Move:
         sender: who moved, 20 bytes.
         value: wei that were sent along.
         transaction: its hash.
+        block_number, block_hash: of the block.
         gas_used, gas_price: units, and wei for each.
     """
 
@@ -57,6 +58,7 @@ class Move:
     value: int
     transaction: bytes
     block_number: int
+    block_hash: bytes
     gas_used: int
     gas_price: int
 
@@ -132,6 +134,7 @@ class Sender:
                 value=value,
                 transaction=receipt.transaction_hash,
                 block_number=receipt.block_number,
+                block_hash=receipt.block_hash,
                 gas_used=receipt.gas_used,
                 gas_price=receipt.effective_gas_price,
             )
