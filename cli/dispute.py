@@ -191,15 +191,31 @@ def replay(
 
 
 def _rules(usual: Params, window: int | None, clock: int | None, grace: int | None) -> Params:
-    """The usual rules with other times."""
-    least = min(usual.grace, clock) if clock is not None else usual.grace
-    return replace(
+    """The usual rules with other times.
+
+    Raises:
+        click.UsageError: no contract would take them. The deployment proxy hides the reason that
+            the constructor gives, so that it is told here.
+    """
+    from verifiable.chain.contracts.dispute_release import MAX_DURATION_S
+
+    clock_s = usual.clock_a if clock is None else clock
+    rules = replace(
         usual,
         window=usual.window if window is None else window,
-        clock_a=usual.clock_a if clock is None else clock,
-        clock_c=usual.clock_c if clock is None else clock,
-        grace=least if grace is None else grace,
+        clock_a=clock_s,
+        clock_c=clock_s,
+        grace=min(usual.grace, clock_s) if grace is None else grace,
     )
+    if rules.grace > clock_s:
+        raise click.UsageError("--grace is longer than --clock")
+    longest_s = rules.window + 2 * clock_s + rules.max_moves * rules.grace
+    if longest_s >= MAX_DURATION_S:
+        raise click.UsageError(
+            f"a game could last {longest_s:,} s: window, both clocks and {rules.max_moves} times "
+            f"the grace must stay below {MAX_DURATION_S:,} s"
+        )
+    return rules
 
 
 def _named(log: GameLog, what: str) -> tuple[bytes, int | None]:

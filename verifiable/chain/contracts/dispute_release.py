@@ -28,6 +28,7 @@ __all__ = [
     "DEFAULT_PARAMS",
     "DEVELOPMENT_PARAMS",
     "GAME",
+    "MAX_DURATION_S",
     "Part",
     "Release",
     "deploy_game",
@@ -38,6 +39,8 @@ __all__ = [
 
 GAME = load_artifact("DisputeGame")
 CANONICAL_SALT = bytes(32)
+MAX_DURATION_S = 7 * 24 * 3600
+"""`MAX_DURATION` of the contract: no rules let an assertion stay undecided for so long."""
 
 _JUDGE = load_artifact("FaultJudge")
 _ROUTER = load_artifact("StepRouter")
