@@ -20,7 +20,7 @@ from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import TxOptions
 from verifiable.dispute.agent import Action, Agent, Deadline
 from verifiable.dispute.claimed_trace import ClaimedTrace, output_openings, output_root
-from verifiable.dispute.game_log import AssertionState, GameState
+from verifiable.dispute.game_state import AssertionState, GameState
 from verifiable.dispute.journal import Journal
 from verifiable.dispute.trees import levels_shown
 from verifiable.errors import InvalidInput

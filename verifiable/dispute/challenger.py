@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from verifiable.backends.optimistic.trace import DEFAULT_BUDGET_BYTES, Inputs, commit_execution
-from verifiable.chain.artifact import load_artifact
-from verifiable.chain.contract import Contract
 from verifiable.chain.contracts.dispute_game import DisputeGame
 from verifiable.chain.contracts.dispute_structs import (
     AssertionStatus,
@@ -26,13 +24,13 @@ from verifiable.chain.transaction import TxOptions
 from verifiable.dispute.agent import Action, Agent, Deadline
 from verifiable.dispute.claimed_trace import ClaimedTrace, HonestTrace
 from verifiable.dispute.faults import Fault, Hidden, NotAFault, find_fault
-from verifiable.dispute.game_log import AssertionState, GameState
+from verifiable.dispute.game_state import AssertionState, GameState
 from verifiable.dispute.journal import Journal
+from verifiable.dispute.judged_nodes import check_nodes
 from verifiable.dispute.material import Material
 from verifiable.dispute.shown import ClaimedTree, ShownTrace
 from verifiable.dispute.trace_data import TraceData, learn_roots, learn_tensor
 from verifiable.dispute.trees import levels_shown
-from verifiable.errors import Problem, Reverted, UnsupportedModel
 from verifiable.statement.hashing import TensorRoot, keccak
 
 __all__ = ["Challenger", "check_nodes"]
@@ -377,28 +375,3 @@ class Challenger(Agent):
             if game.open and self._mine(game) and not game.asserter_turn
         ]
         return min([assertion.asserted_at + self.log.params.window, *mine])
-
-
-def check_nodes(game: DisputeGame, material: Material) -> None:
-    """Refuse a program with a node that the contract could not judge: lies about it would stand.
-
-    Raises:
-        UnsupportedModel: with all such nodes.
-        ChainError: the node failed.
-    """
-    _, address = game.verifiers()
-    router = Contract(game.chain, load_artifact("StepRouter"), address)
-    problems = []
-    for node, desc in enumerate(material.descriptors):
-        try:
-            router.call("checkNode", desc, material.leaf_log2)
-        except Reverted as refusal:
-            problems.append(
-                Problem(
-                    code="node-not-judged",
-                    node=f"node {node} ({material.program.nodes[node].op.name})",
-                    what=refusal.why or refusal.what,
-                )
-            )
-    if problems:
-        raise UnsupportedModel(problems)

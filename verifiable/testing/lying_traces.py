@@ -19,7 +19,7 @@ from verifiable.dispute.agent import Action
 from verifiable.dispute.asserter import Asserter
 from verifiable.dispute.challenger import Challenger
 from verifiable.dispute.claimed_trace import ClaimedTrace, trace_row
-from verifiable.dispute.game_log import GameState
+from verifiable.dispute.game_state import GameState
 from verifiable.dispute.material import Material
 from verifiable.dispute.trees import Tree, data_tree
 from verifiable.program import reference

@@ -1,0 +1,36 @@
+"""Whether the contracts of a game can judge every node of a program."""
+
+from __future__ import annotations
+
+from verifiable.chain.artifact import load_artifact
+from verifiable.chain.contract import Contract
+from verifiable.chain.contracts.dispute_game import DisputeGame
+from verifiable.dispute.material import Material
+from verifiable.errors import Problem, Reverted, UnsupportedModel
+
+__all__ = ["check_nodes"]
+
+
+def check_nodes(game: DisputeGame, material: Material) -> None:
+    """Refuse a program with a node that the contract could not judge: lies about it would stand.
+
+    Raises:
+        UnsupportedModel: with all such nodes.
+        ChainError: the node failed.
+    """
+    _, address = game.verifiers()
+    router = Contract(game.chain, load_artifact("StepRouter"), address)
+    problems = []
+    for node, desc in enumerate(material.descriptors):
+        try:
+            router.call("checkNode", desc, material.leaf_log2)
+        except Reverted as refusal:
+            problems.append(
+                Problem(
+                    code="node-not-judged",
+                    node=f"node {node} ({material.program.nodes[node].op.name})",
+                    what=refusal.why or refusal.what,
+                )
+            )
+    if problems:
+        raise UnsupportedModel(problems)
