@@ -22,10 +22,15 @@ PAGES = (
     TUTORIAL,
     CHAIN,
     REPOSITORY / "docs" / "architecture.md",
+    REPOSITORY / "docs" / "protocol" / "optimistic.md",
     REPOSITORY / "docs" / "design" / "0004-chain.md",
     REPOSITORY / "CHANGELOG.md",
 )
-RECORD = re.compile(r"^record (0x[0-9a-f]{64})\b", re.MULTILINE)
+PRINTED = {
+    "RECORD": (["register"], re.compile(r"^record (0x[0-9a-f]{64})\b", re.MULTILINE)),
+    "GAME": (["dispute", "deploy"], re.compile(r"^game (0x[0-9a-fA-F]{40})\b", re.MULTILINE)),
+}
+"""Words that stand for what the last such command printed."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -45,17 +50,16 @@ def commands(page: Path) -> list[tuple[list[str], int]]:
 
 
 def run(listed: list[tuple[list[str], int]]) -> None:
-    """Run commands; `RECORD` in them is the record that the last `register` printed."""
-    record = "RECORD"
+    """Run commands; some words in them stand for what an earlier one printed."""
+    known: dict[str, str] = {}
     for arguments, code in listed:
-        result = CliRunner().invoke(
-            main, [record if word == "RECORD" else word for word in arguments]
-        )
+        result = CliRunner().invoke(main, [known.get(word, word) for word in arguments])
         assert result.exit_code == code, (arguments, result.output)
-        if arguments[0] == "register" and code == 0:
-            found = RECORD.search(result.stdout)
-            assert found, result.output
-            record = found[1]
+        for word, (words, pattern) in PRINTED.items():
+            if arguments[: len(words)] == words and code == 0:
+                found = pattern.search(result.stdout)
+                assert found, result.output
+                known[word] = found[1]
 
 
 @pytest.fixture
@@ -89,8 +93,13 @@ def test_the_tutorial(workplace: Path) -> None:
 
 def test_the_page_on_the_chain(workplace: Path) -> None:
     listed = commands(CHAIN)
-    assert {arguments[0] for arguments, _ in listed} >= {"register", "registry", "verify"}
-    assert {code for _, code in listed} == {0, 1}
+    assert {arguments[0] for arguments, _ in listed} >= {
+        "register",
+        "registry",
+        "verify",
+        "dispute",
+    }
+    assert {code for _, code in listed} == {0, 1, 3}
     run(listed)
 
 
