@@ -94,7 +94,6 @@ class Defender(Agent):
         return (
             found is not None
             and not found.pending
-            and not any(game.open for game in self._own_games(found))
             and not self.game.credit_of(self.address)
         )
 
@@ -183,10 +182,6 @@ class Defender(Agent):
             assertion_id=game.assertion_id,
             game_id=game.id,
         )
-
-    def _own_games(self, assertion: AssertionState) -> Iterator[GameState]:
-        """Games that keep this agent busy: its own assertion's."""
-        return self.log.games_of(assertion.id) if assertion.pending else iter(())
 
 
 class Asserter(Defender):
