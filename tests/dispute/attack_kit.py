@@ -8,6 +8,7 @@ import pytest
 from dispute_kit import World
 
 from verifiable.chain.accounts import KeySigner
+from verifiable.chain.calls import call, message
 from verifiable.chain.client import Chain
 from verifiable.chain.contracts.dispute_events import Asserted, GameOpened
 from verifiable.chain.contracts.dispute_game import DisputeGame
@@ -18,6 +19,7 @@ from verifiable.chain.contracts.dispute_structs import (
     Opening,
     Phase,
     Statement,
+    values_of,
 )
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import Receipt, TxOptions
@@ -27,20 +29,14 @@ from verifiable.dispute.trees import levels_shown
 from verifiable.errors import Reverted
 from verifiable.statement.hashing import keccak
 
-__all__ = ["GAS", "SALT", "Puppeteer", "Table", "planted", "puppet", "refused"]
+__all__ = ["GAS", "SALT", "Puppeteer", "Table", "planted", "puppet"]
 
 SALT = keccak(b"a salt")
 GAS = 3_000_000
 """Units of gas of every transaction, so that none is simulated before it is sent."""
 
+PREPARING = ("commit", "admitProgram")
 KINDS = {FaultKind.ELEMENT: CommitKind.ELEMENT, FaultKind.PADDING: CommitKind.PADDING}
-
-
-def refused(attempt: Callable[[], object]) -> str:
-    """The name of the error with which an attempt fails."""
-    with pytest.raises(Reverted) as caught:
-        attempt()
-    return caught.value.name
 
 
 class Table:
@@ -55,14 +51,40 @@ class Table:
         self.world = world
         self.game = game or world.game
         self.rules = self.game.release.params
+        self.dry = False
+
+    def refused(self, attempt: Callable[[], object]) -> str:
+        """The name of the error with which an attempt fails, by a call at the latest block.
+
+        What prepares it, commits and the like, is sent.
+        """
+        self.dry = True
+        try:
+            with pytest.raises(Reverted) as caught:
+                attempt()
+        finally:
+            self.dry = False
+        return caught.value.name
 
     def send(
         self, signer: Signer, name: str, *arguments: object, value: int = 0, gas: int = GAS
     ) -> Receipt:
         """Call a function by a transaction."""
+        if self.dry and name not in PREPARING:
+            self.ask(signer.address, name, *arguments, value=value, gas=gas)
+            return Receipt(transaction_hash=bytes(32))
         return self.game.contract.send(
             signer, name, *arguments, value=value, options=TxOptions(gas_limit=gas)
         )
+
+    def ask(
+        self, sender: bytes, name: str, *arguments: object, value: int = 0, gas: int = GAS
+    ) -> None:
+        """Run a call on the latest block, at its time, and change nothing."""
+        chain = self.game.chain
+        data = self.game.contract.encode(name, *arguments)
+        fields = message(sender=sender, to=self.game.address, data=data, value=value, gas=gas)
+        call(chain._node, fields, "latest", errors=chain.errors, what=f"{name} failed")
 
     def mine(self) -> None:
         self.world.result("evm_mine")
@@ -70,6 +92,12 @@ class Table:
     def next_at(self, time_s: int) -> None:
         """The time of the next block."""
         self.world.result("evm_setNextBlockTimestamp", time_s)
+
+    def reach(self, time_s: int) -> None:
+        """Let a block have this time, unless it is over."""
+        if self.now() < time_s:
+            self.next_at(time_s)
+            self.mine()
 
     def now(self) -> int:
         return self.game.chain.block().time_s
@@ -92,7 +120,7 @@ class Table:
         root = trace.material.program_root
         if not self.game.program_of(root).node_count:
             header = Header.of(trace.material.commitment)
-            self.game.admit_program(signer, header, options=TxOptions(gas_limit=GAS))
+            self.send(signer, "admitProgram", values_of(header))
         if commit:
             self.commit(signer, CommitKind.RESULT, said.digest, trace.root)
         openings = output_openings(trace) if outputs is None else outputs
@@ -116,7 +144,7 @@ class Table:
         """Commit, and let enough blocks pass."""
         digest = self.game.commit_digest(kind, signer.address, subject, payload, salt)
         self.send(signer, "commit", digest)
-        for _ in range(self.rules.min_commit_age - 1):
+        for _ in range(self.rules.min_commit_age):
             self.mine()
         return digest
 
@@ -215,11 +243,11 @@ class Table:
 
     def pass_window(self, assertion_id: bytes) -> None:
         end = self.game.assertion_of(assertion_id).asserted_at + self.rules.window
-        self.world.pass_time(max(0, end - self.now()))
+        self.reach(end)
 
     def pass_clock(self, game_id: int) -> None:
         """Let the side to move run out of time."""
-        self.world.pass_time(max(0, self.deadline(game_id) - self.now()))
+        self.reach(self.deadline(game_id))
 
     def deadline(self, game_id: int) -> int:
         """The first second in which the side to move can no longer move."""
@@ -267,6 +295,9 @@ class Puppeteer:
 
     def send(self, name: str, *arguments: object, value: int = 0, gas: int = GAS) -> Receipt:
         """Call the game as the puppet."""
+        if self.table.dry and name != "commit":
+            self.table.ask(self.address, name, *arguments, value=value, gas=gas)
+            return Receipt(transaction_hash=bytes(32))
         contract = self.table.game.contract
         return contract.chain.send(
             self.hand,
