@@ -91,11 +91,7 @@ class Defender(Agent):
     def done(self) -> bool:
         """The assertion is decided, and nothing is left to take out."""
         found = self.assertion
-        return (
-            found is not None
-            and not found.pending
-            and not self.game.credit_of(self.address)
-        )
+        return found is not None and not found.pending and not self.game.credit_of(self.address)
 
     def actions(self) -> Iterator[Action]:
         """What is due now, the most urgent first."""
