@@ -84,7 +84,9 @@ contract DisputeGame is Assertions {
 
         // INVARIANT OP-9: all descendants of what is disputed, at the level that comes next.
         if (descendants.length != 1 << levels || Commitments.rootFromLevel(descendants) != game.cur)
-        revert Game_BadReveal(gameId);
+        {
+            revert Game_BadReveal(gameId);
+        }
 
         _shown[_showingOf(game.assertionId, game.cur, levels)] = true;
         emit NodesRevealed(gameId, game.assertionId, msg.sender, game.cur, descendants);
