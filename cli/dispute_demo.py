@@ -100,7 +100,7 @@ def _show(out: Console, games: Sequence[PlayedGame]) -> None:
         )
         out.line()
     out.table(
-        ("game", "honest side", "winner", "moves", "gas", "asserter", "challenger", "burned"),
+        ("game", "honest", "winner", "moves", "gas", "asserter", "challenger", "burned"),
         [
             (
                 game.name,
@@ -108,14 +108,15 @@ def _show(out: Console, games: Sequence[PlayedGame]) -> None:
                 game.winner,
                 str(len(game.history.moves)),
                 f"{game.history.gas_total:,}",
-                _signed(game.gained["asserter"]),
-                _signed(game.gained["challenger"]),
-                wei_text(game.burned),
+                _ether(game.gained["asserter"]),
+                _ether(game.gained["challenger"]),
+                _ether(game.burned),
             )
             for game in games
         ],
         right=("moves", "gas", "asserter", "challenger", "burned"),
     )
+    out.line("what each side won or lost is in ether, fees for gas left out")
     lost = [game.name for game in games if not game.fair]
     spent = seconds_text(sum(game.played_s for game in games))
     if lost:
@@ -141,5 +142,6 @@ def _move_row(game: PlayedGame, move: PlayedMove) -> tuple[str, ...]:
     )
 
 
-def _signed(wei: int) -> str:
-    return wei_text(wei) if wei >= 0 else f"-{wei_text(-wei)}"
+def _ether(wei: int) -> str:
+    amount = wei_text(abs(wei)).removesuffix(" ether")
+    return f"-{amount}" if wei < 0 else amount

@@ -358,6 +358,12 @@ def test_where_coins_are_worth_something_nothing_is_sent_unasked(
         refused = cli(*challenge, "--json", "-q")
         assert (refused.code, refused.document["error"]["code"]) == (2, "confirmation-needed")
         assert chain.sent == before
+        played = cli(
+            *challenge, "--no-games", "--yes", "--json",
+            "-r", "http://127.0.0.1:9/", "--fallback-rpc", chain.url,
+        )  # fmt: skip
+        assert (played.code, played.document["moves"]) == (0, []), played.err
+        assert chain.secret not in played.out + played.err
         assert chain.secret not in refused.out + refused.err
         assert OWN_KEY[2:] not in refused.out + refused.err
 
@@ -391,4 +397,8 @@ def test_a_lost_game_of_an_honest_side_is_exit_1(cli, monkeypatch: pytest.Monkey
     ran = cli("dispute", "demo")
     assert ran.code == 1
     assert "AN HONEST SIDE LOST: wrong-intermediate" in ran.out
+    closing = [line.split() for line in ran.out.splitlines() if "wrong-intermediate  " in line]
+    assert [row[1:4] + row[5:] for row in closing] == [
+        ["asserter", "challenger", "6", "-0.5", "0.25", "0.25"]
+    ]
     assert "proveFault" in ran.out

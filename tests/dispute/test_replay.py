@@ -250,3 +250,10 @@ def test_an_unknown_assertion(world: World) -> None:
     with pytest.raises(ChainError) as caught:
         read_history(world.game, log, b"\x11" * 32)
     assert caught.value.code == "unknown-assertion"
+
+
+def test_what_a_lying_node_tells_breaks_no_picture(played: History) -> None:
+    page = replay_page(played, Graph.of_count(1))  # too few nodes for what was disputed
+    assert "No node was disputed" in page
+    assert "<svg" not in replay_page(replace(played, moves=()), Graph.of_count(0))
+    assert "<svg" in descent_picture([Descent(place="trace", top=0, bottom=9, index=5)])

@@ -31,7 +31,13 @@ from verifiable.chain.contracts.dispute_events import (
     Withdrawn,
 )
 from verifiable.chain.contracts.dispute_game import DisputeGame
-from verifiable.chain.contracts.dispute_structs import CommitKind, GameStatus, Params, Phase
+from verifiable.chain.contracts.dispute_structs import (
+    CommitKind,
+    FaultKind,
+    GameStatus,
+    Params,
+    Phase,
+)
 from verifiable.chain.transaction import SentCall
 from verifiable.dispute.agent import commit_digest
 from verifiable.dispute.game_log import AssertionState, GameLog, GameState
@@ -233,9 +239,11 @@ class _Reader:
         if name == "assertResult":
             kind, subject = CommitKind.RESULT, self.assertion.digest
             payload = self.assertion.trace_root
-        else:
+        elif name in ("proveFault", "proveStep") and given["kind"] in tuple(FaultKind):
             kind = CommitKind(1 + given["kind"])
             subject, payload = self.assertion.id, keccak(given["proof"])
+        else:
+            return  # a contract between, or a node that invents
         digest = commit_digest(self.game, kind, call.sender, subject, payload, given["salt"])
         self.used.add((call.sender, digest))
 

@@ -74,7 +74,7 @@ class Descent:
     @property
     def choices(self) -> int:
         """How many nodes there were to choose from."""
-        return 1 << (self.top - self.bottom)
+        return 1 << max(0, self.top - self.bottom)
 
     @property
     def chosen(self) -> int:

@@ -92,6 +92,8 @@ def replay_page(history: History, graph: Graph, *, game_id: int | None = None) -
     wanted = {0, *(game.id for game in games)}
     moves = [move for move in history.moves if move.game_id in wanted]
     disputed = _disputed(history, moves)
+    if disputed is not None and disputed >= len(graph.names):
+        disputed = None  # what a node tells need not fit the program
     body = [
         _head(history),
         "<h2>The program</h2>",
