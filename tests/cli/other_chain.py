@@ -60,6 +60,8 @@ def other_chain(folder: Path, *, rich: tuple[str, ...] = ()) -> Iterator[OtherCh
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             requests.append(body["method"])
             answer = chain.request(body["method"], body.get("params", []))
+            if body["method"] == "web3_clientVersion":  # a node like any other
+                answer = {**answer, "result": "Geth/v1.16.0"}
             data = json.dumps({**answer, "id": body["id"]}).encode()
             self.send_response(200 if self.path == f"/v3/{secret}" else 403)
             self.send_header("Content-Type", "application/json")
