@@ -245,6 +245,8 @@ abstract contract Assertions is Bonds, Commits, Programs {
         if (outputs.length == 1) return outputs[0].root;
         bytes32[] memory rows = new bytes32[](1 << Commitments.treeHeight(outputs.length));
         for (uint256 i = 0; i < outputs.length; ++i) {
+            // As many as a stored program has, so fewer than 2^32.
+            // forge-lint: disable-next-line(unsafe-typecast)
             rows[i] = Commitments.namedLeaf(uint32(i), outputs[i].root);
         }
         root = Commitments.rootFromLevel(rows); // the filler of these rows is zero

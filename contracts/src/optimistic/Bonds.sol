@@ -66,9 +66,14 @@ abstract contract Bonds is IDisputeGame {
 
         // INVARIANT OP-18: all is written before the call, so a call back finds nothing to take.
         _credits[msg.sender] = 0;
+        // A credit is a part of `locked`, which has 128 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         _totals.locked -= uint128(amount);
+        // forge-lint: disable-next-line(unsafe-typecast)
         _totals.withdrawn += uint128(amount);
         emit Withdrawn(msg.sender, amount);
+        // Whoever is owed coins may be a contract that needs gas to take them.
+        // slither-disable-next-line low-level-calls
         (bool taken,) = msg.sender.call{value: amount}("");
 
         // INVARIANT OP-18: who does not take the coins keeps the credit, and stops nobody else.
@@ -132,7 +137,10 @@ abstract contract Bonds is IDisputeGame {
     /// @dev Puts locked coins out of reach.
     /// @param amount How many.
     function _burn(uint256 amount) internal {
+        // At most a bond, which has 96 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         _totals.locked -= uint128(amount);
+        // forge-lint: disable-next-line(unsafe-typecast)
         _totals.burned += uint128(amount);
         emit Burned(amount);
     }
@@ -142,6 +150,8 @@ abstract contract Bonds is IDisputeGame {
     /// @return amount At most `REVEAL_GAS * gasPriceCap`, which fits 96 bits by the same rule.
     function _refundOfReveal() internal view returns (uint96 amount) {
         uint256 price = tx.gasprice < GAS_PRICE_CAP ? tx.gasprice : GAS_PRICE_CAP;
+        // Less than `bondC`, see the rule.
+        // forge-lint: disable-next-line(unsafe-typecast)
         amount = uint96(REVEAL_GAS * price);
     }
 

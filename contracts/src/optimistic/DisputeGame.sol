@@ -37,6 +37,8 @@ contract DisputeGame is Assertions {
     mapping(uint256 gameId => Game game) private _games;
 
     /// @dev Refunds of each game.
+    // Written through the pointer in `_addRefund`.
+    // slither-disable-next-line uninitialized-state
     mapping(uint256 gameId => Refund[] refunds) private _refunds;
 
     /// @dev What was shown, by `_showingOf`.
@@ -67,7 +69,10 @@ contract DisputeGame is Assertions {
         game.cur = assertion.traceRoot;
         game.height = uint8(Commitments.treeHeight(nodes)); // at most 32
         game.leaves = nodes;
-        game.clockA = uint40(CLOCK_A); // below MAX_DURATION, see OP-19
+        // Both are below MAX_DURATION, see OP-19.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        game.clockA = uint40(CLOCK_A);
+        // forge-lint: disable-next-line(unsafe-typecast)
         game.clockC = uint40(CLOCK_C);
         game.last = uint48(block.timestamp);
         emit GameOpened(gameId, assertionId, msg.sender);
@@ -256,8 +261,11 @@ contract DisputeGame is Assertions {
 
         // INVARIANT OP-12: nobody is left with less time than a transaction may take.
         if (known) {
+            // The grace is below MAX_DURATION, see OP-19.
+            // forge-lint: disable-next-line(unsafe-typecast)
             if (game.clockC < GRACE) game.clockC = uint40(GRACE);
         } else {
+            // forge-lint: disable-next-line(unsafe-typecast)
             if (game.clockA < GRACE) game.clockA = uint40(GRACE);
         }
         emit Turn(
@@ -424,7 +432,9 @@ contract DisputeGame is Assertions {
         // INVARIANT OP-19: no tensor is higher than admission reckoned with.
         if (Commitments.treeHeight(all) > facts.maxHeight) revert Game_BadDescriptor(id);
 
-        leaves = uint64(all); // at most 2^31 elements of 8 bytes
+        // At most 2^31 elements of 8 bytes.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        leaves = uint64(all);
     }
 
     /// @dev Levels that the next reveal opens: what is left to a multiple of four, or four.

@@ -72,8 +72,11 @@ contract ElementwiseSteps is StepFamily {
         uint256 size = node.operands[1].shape[1];
         int256 column = Openings.valueAt(witness, opened[0], elem) - node.attributes[0];
         if (column < 0) column = 0;
+        // An axis has 32 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         else if (column >= int256(size)) column = int256(size) - 1;
         // With several rows there are as many as the last axis of x is long.
+        // forge-lint: disable-next-line(unsafe-typecast)
         value = Openings.valueAt(witness, opened[1], elem % rows * size + uint256(column));
     }
 

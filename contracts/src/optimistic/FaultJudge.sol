@@ -301,6 +301,8 @@ contract FaultJudge is IFaultJudge {
         for (uint256 i = 0; i < width; ++i) {
             word = (word << 8) | uint8(leaf[start + i]);
         }
+        // The same bits with a sign; the shift back extends it.
+        // forge-lint: disable-next-line(unsafe-typecast)
         value = int256(word << (256 - 8 * width)) >> (256 - 8 * width);
     }
 }

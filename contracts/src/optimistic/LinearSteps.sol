@@ -276,8 +276,12 @@ contract LinearSteps is StepFamily {
                 weightSums += _byteSums(weight);
                 weightAt += 32;
             }
+            // Sums of 32 bits, and of 2^21 for each 32 bytes: far below 2^255.
+            // forge-lint: disable-next-line(unsafe-typecast)
             int256 xSum = int256(xSums * ONES >> 224);
+            // forge-lint: disable-next-line(unsafe-typecast)
             int256 weightSum = int256(weightSums * ONES >> 224);
+            // forge-lint: disable-next-line(unsafe-typecast)
             sum = int256(products) - 128 * (xSum + weightSum) + int256(rows.count << 14);
             sum -= rows.zero * (weightSum - int256(rows.count << 7));
         }
@@ -323,6 +327,8 @@ contract LinearSteps is StepFamily {
     /// @param count How many, as fit into both words.
     /// @param rows Widths and zero point.
     /// @return sum The sum.
+    // Words are read as signed numbers: the same bits, and the shift extends the sign.
+    // forge-lint: disable-next-item(unsafe-typecast)
     function _lanes(uint256 x, uint256 weight, uint256 count, Rows memory rows)
         private
         pure
@@ -392,6 +398,8 @@ contract LinearSteps is StepFamily {
         _requireShape(x.length == 4 && weight.length == 4 && node.shape.length == 4);
         int256 group = node.attributes[GROUP];
         if (group < 1) _refuse(Unsupported.Attribute);
+        // At least 1.
+        // forge-lint: disable-next-line(unsafe-typecast)
         _requireShape(weight[0] % uint256(group) == 0 && x[3] == weight[3] * uint256(group));
         _requireConstants(node, weight[0]);
         (WindowAxis memory y, WindowAxis memory z) = _axes(node);
@@ -414,7 +422,7 @@ contract LinearSteps is StepFamily {
         uint32[] memory weight = node.operands[WEIGHT].shape;
         (uint256 segments, uint256 length) =
             _merges(node) ? (tall, wide * weight[3]) : (tall * wide, uint256(weight[3]));
-        if (segments > MAX_SEGMENTS) _refuse(Unsupported.TooLarge);
+        if (segments > Windows.MAX_SEGMENTS) _refuse(Unsupported.TooLarge);
         size = Openings.bound(node.operands[X], leafLog2, segments, length);
         // The weights of one channel are neighbours, padding or not.
         length = uint256(weight[1]) * weight[2] * weight[3];

@@ -96,10 +96,15 @@ contract MovementSteps is StepFamily {
         uint256 seen = 0;
         for (uint256 i = 0; i < rank; ++i) {
             int256 axis = node.attributes[i];
+            // A rank is at most 6.
+            // forge-lint: disable-next-line(unsafe-typecast)
             if (axis < 0 || axis >= int256(rank)) _refuse(Unsupported.Attribute);
+            // Not negative: see above.
+            // forge-lint: disable-next-line(unsafe-typecast)
             uint256 bit = 1 << uint256(axis);
             if (seen & bit != 0) _refuse(Unsupported.Attribute);
             seen |= bit;
+            // forge-lint: disable-next-line(unsafe-typecast)
             _requireShape(node.shape[i] == x[uint256(axis)]);
         }
     }
@@ -112,16 +117,21 @@ contract MovementSteps is StepFamily {
         _requireAttributes(node, 1);
         int256 axis = node.attributes[0];
         uint256 rank = node.shape.length;
+        // A rank is at most 6.
+        // forge-lint: disable-next-line(unsafe-typecast)
         if (axis < 0 || axis >= int256(rank)) _refuse(Unsupported.Attribute);
         uint256 joined = 0;
         for (uint256 k = 0; k < node.operands.length; ++k) {
             uint32[] memory shape = node.operands[k].shape;
             _requireShape(shape.length == rank);
             for (uint256 i = 0; i < rank; ++i) {
+                // Not negative: see above.
+                // forge-lint: disable-next-line(unsafe-typecast)
                 if (i == uint256(axis)) joined += shape[i];
                 else _requireShape(shape[i] == node.shape[i]);
             }
         }
+        // forge-lint: disable-next-line(unsafe-typecast)
         _requireShape(joined == node.shape[uint256(axis)]);
     }
 
@@ -137,6 +147,8 @@ contract MovementSteps is StepFamily {
             int256 before = node.attributes[i];
             int256 afterwards = node.attributes[rank + i];
             if (before < 0 || afterwards < 0) _refuse(Unsupported.Attribute);
+            // Not negative, and below 2^63.
+            // forge-lint: disable-next-line(unsafe-typecast)
             _requireShape(uint256(node.shape[i]) == uint256(before) + x[i] + uint256(afterwards));
         }
     }

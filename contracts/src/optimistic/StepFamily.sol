@@ -23,9 +23,6 @@ abstract contract StepFamily is IStepVerifier {
     ///      cost less than a third of the gas that a transaction may use.
     uint256 private constant MAX_STEP_BYTES = 120_000;
 
-    /// @dev Most places at which a step reads neighbouring elements, for the gas of looking them up.
-    uint256 internal constant MAX_SEGMENTS = 16_384;
-
     /// @inheritdoc IStepVerifier
     function isFault(
         bytes calldata desc,

@@ -20,6 +20,9 @@ struct WindowAxis {
 /// @title Windows
 /// @notice Where the windows of convolutions and pools lie.
 library Windows {
+    /// @dev Most places at which a step reads neighbouring elements, for the gas of looking them up.
+    uint256 internal constant MAX_SEGMENTS = 16_384;
+
     /// @dev Reads an axis from attributes that begin with strides 2, pads 4, dilations 2.
     /// @param attributes Flat attributes of the node.
     /// @param first Where the strides stand.
@@ -40,6 +43,8 @@ library Windows {
         int256 afterwards = attributes[first + 4 + which];
         int256 dilation = attributes[first + 6 + which];
         valid = kernel > 0 && stride > 0 && dilation > 0 && before >= 0 && afterwards >= 0;
+        // If one is negative, `valid` says so.
+        // forge-lint: disable-next-item(unsafe-typecast)
         axis = WindowAxis({
             size: size,
             kernel: uint256(kernel),
