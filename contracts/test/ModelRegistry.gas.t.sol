@@ -8,6 +8,7 @@ import {RegistryKit} from "./utils/RegistryKit.sol";
 /// @dev Each call is a transaction of its own, with its intrinsic gas and cold storage. The sample
 ///      is the smallest real program of `tests/vectors/registry.json`.
 /// forge-config: default.isolate = true
+/// forge-config: thorough.isolate = true
 contract ModelRegistry_Gas_Test is RegistryKit {
     IModelRegistry.Program private _real;
 

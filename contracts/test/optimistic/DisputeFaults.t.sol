@@ -37,7 +37,8 @@ contract DisputeGame_faults_Test is DisputeKit {
 
     // --- what is wrong is found, and only that ---
 
-    /// forge-config: default.fuzz.runs = 16
+    /// forge-config: default.fuzz.runs = 4
+    /// forge-config: thorough.fuzz.runs = 16
     function test_element_everyNode_isFound_succeeds(uint256 elem, int16 delta) external {
         vm.assume(delta != 0);
         cheats.pauseGasMetering(); // the test's own work is more than a transaction may do
@@ -54,7 +55,8 @@ contract DisputeGame_faults_Test is DisputeKit {
         }
     }
 
-    /// forge-config: default.fuzz.runs = 16
+    /// forge-config: default.fuzz.runs = 4
+    /// forge-config: thorough.fuzz.runs = 16
     function test_element_OP8_honest_reverts(uint256 elem) external {
         cheats.pauseGasMetering();
         for (uint256 kind = 0; kind < 3; ++kind) {
@@ -378,7 +380,8 @@ contract DisputeGame_faults_Test is DisputeKit {
         vm.assertTrue(!found, "a fault in an honest trace");
     }
 
-    /// forge-config: default.fuzz.runs = 32
+    /// forge-config: default.fuzz.runs = 8
+    /// forge-config: thorough.fuzz.runs = 32
     function test_element_everyBitOfEveryLeaf_isBound_succeeds(uint256 node, uint8 bit) external {
         node %= 5;
         TinyProgram.Trace memory trace = _honest();
@@ -414,7 +417,8 @@ contract DisputeGame_faults_Test is DisputeKit {
         _checkPadding(trace, TinyProgram.tailPadding(trace, 2));
     }
 
-    /// forge-config: default.fuzz.runs = 32
+    /// forge-config: default.fuzz.runs = 8
+    /// forge-config: thorough.fuzz.runs = 32
     function test_padding_trace_isFound_succeeds(uint8 row, uint8 bit) external {
         uint256 which = 5 + row % 3;
         TinyProgram.Trace memory trace = _honest();
@@ -431,7 +435,8 @@ contract DisputeGame_faults_Test is DisputeKit {
         _expectStatus(id, IDisputeGame.Status.Rejected);
     }
 
-    /// forge-config: default.fuzz.runs = 32
+    /// forge-config: default.fuzz.runs = 8
+    /// forge-config: thorough.fuzz.runs = 32
     function test_padding_tensor_isFound_succeeds(uint256 node, uint8 leaf, uint8 bit) external {
         node %= 5;
         uint256 which = 17 + leaf % 15;
@@ -452,7 +457,8 @@ contract DisputeGame_faults_Test is DisputeKit {
         _expectStatus(id, IDisputeGame.Status.Rejected);
     }
 
-    /// forge-config: default.fuzz.runs = 32
+    /// forge-config: default.fuzz.runs = 8
+    /// forge-config: thorough.fuzz.runs = 32
     function test_padding_tail_isFound_succeeds(uint256 node, uint8 bit) external {
         node %= 5;
         TinyProgram.Trace memory trace = _honest();
@@ -466,7 +472,8 @@ contract DisputeGame_faults_Test is DisputeKit {
         _expectStatus(id, IDisputeGame.Status.Rejected);
     }
 
-    /// forge-config: default.fuzz.runs = 32
+    /// forge-config: default.fuzz.runs = 8
+    /// forge-config: thorough.fuzz.runs = 32
     function test_padding_OP7_wrongElementIsNoPadding_reverts(uint8 bit) external {
         TinyProgram.Trace memory trace = _honest();
         trace.words[2][16] ^= bytes32(uint256(1) << (128 + bit % 128));

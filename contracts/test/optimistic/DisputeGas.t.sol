@@ -9,6 +9,7 @@ import {TinyProgram} from "./TinyProgram.sol";
 /// @dev Each call is a transaction of its own, with its intrinsic gas and cold storage. The program
 ///      is tiny: five nodes, leaves of 32 bytes. Larger ones add calldata and hashes, not storage.
 /// forge-config: default.isolate = true
+/// forge-config: thorough.isolate = true
 contract DisputeGame_Gas_Test is DisputeKit {
     function test_gas_setup_succeeds() external {
         game.admitProgram(TinyProgram.header(TinyProgram.Kind.Double));

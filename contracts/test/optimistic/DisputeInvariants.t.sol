@@ -9,7 +9,9 @@ import {Cheats} from "./DisputeKit.sol";
 /// @notice Whatever anybody does, honest people who look in time lose nothing.
 /// @dev One invariant function, because forge plays a campaign for each.
 /// forge-config: default.invariant.fail-on-revert = true
-/// forge-config: default.invariant.runs = 8
+/// forge-config: default.invariant.runs = 4
+/// forge-config: thorough.invariant.fail-on-revert = true
+/// forge-config: thorough.invariant.runs = 8
 contract DisputeGame_Invariants_Test is TestBase {
     /// @notice As forge defines it.
     struct FuzzSelector {

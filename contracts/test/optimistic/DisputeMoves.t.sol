@@ -416,7 +416,8 @@ contract DisputeGame_revealLeaf_Test is DisputeKit {
         vm.assertTrue(game.isRevealed(_id, digest, 0), "memo");
     }
 
-    /// forge-config: default.fuzz.runs = 32
+    /// forge-config: default.fuzz.runs = 8
+    /// forge-config: thorough.fuzz.runs = 32
     function test_revealLeaf_OP9_otherBytes_reverts(uint8 bit) external {
         bytes32 word = _honest().words[3][16];
         _reverts(IDisputeGame.Game_BadReveal.selector, _gameId);
