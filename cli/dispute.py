@@ -34,7 +34,7 @@ __all__ = ["command"]
 _SECONDS = click.IntRange(min=1, max=7 * 24 * 3600)
 
 
-@click.group("dispute")
+@click.group("dispute", short_help="Assert results under a bond, or contest them.")
 def command() -> None:
     """Assert results under a bond, defend them, and show where they are wrong."""
 

@@ -42,7 +42,7 @@ _UNKNOWN_HINT = "check the id, the chain and the registry"
 record_argument = click.argument("record", callback=hex_digest)
 
 
-@click.group("registry")
+@click.group("registry", short_help="Look at models on record, and change records.")
 def command() -> None:
     """Look at records of models on a chain, and change what can change."""
 
