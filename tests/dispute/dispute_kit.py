@@ -65,7 +65,8 @@ class World:
         return answer["result"]
 
     def pass_time(self, seconds: int) -> None:
-        self.result("evm_increaseTime", seconds)
+        """The next block is this much later than the last one, whatever the wall clock says."""
+        self.result("evm_setNextBlockTimestamp", self.chain.block().time_s + seconds)
         self.result("evm_mine")
 
     def again(self, provider) -> DisputeGame:
