@@ -298,13 +298,17 @@ def _collected(
         given = {key: kw.pop(key) for key in names}
         return function(*args, **{name: build(**given)}, **kw)
 
-    before = {parameter.name for parameter in getattr(function, "__click_params__", [])}
+    before = _parameters_of(function)
     decorated: Function = wrapper
     for option in reversed(options):
         decorated = option(decorated)
-    after = {parameter.name for parameter in decorated.__click_params__}  # type: ignore[attr-defined]
-    names = after - before
+    names = _parameters_of(decorated) - before
     return decorated
+
+
+def _parameters_of(function: Function) -> set[str]:
+    """Names of the parameters that click's decorators have left on a function so far."""
+    return {parameter.name for parameter in getattr(function, "__click_params__", [])}
 
 
 def _signing_flags(*, no_wait: bool, **given: Any) -> SigningFlags:

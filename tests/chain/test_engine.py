@@ -40,7 +40,7 @@ class AppendOnly(dict[bytes, bytes]):
         assert self.get(key, value) == value, "a key's value never changes"
         super().__setitem__(key, value)
 
-    def update(self, other: dict[bytes, bytes]) -> None:  # type: ignore[override]
+    def update(self, other: dict[bytes, bytes]) -> None:
         for key, value in other.items():
             self[key] = value
 

@@ -294,7 +294,7 @@ def anvil() -> Iterator[str]:
     try:
         found = find_anvil()
     except ChainError as error:
-        pytest.skip(str(error))
+        pytest.skip(f"registered on anvil too only where it is installed: {error.what}")
     with run_anvil(found) as node:
         yield node.url
 
