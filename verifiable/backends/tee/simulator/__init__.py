@@ -1,0 +1,1 @@
+"""A simulated enclave: real wire formats under a root that is nobody's hardware."""
