@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from verifiable.cli.attestation_codes import ATTESTATION_CODES
+
 __all__ = ["CODES"]
 
 _GENERAL = {
@@ -578,6 +580,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         **_RECORDS,
         **_ASSERTIONS,
         **_EXPORT,
+        **ATTESTATION_CODES,
     }
 )
 """By code one or two sentences: what it means, what to do."""
