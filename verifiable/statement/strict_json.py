@@ -196,6 +196,16 @@ class Field:
             self.refuse("0x and 40 lower-case hex digits are expected", code="not-hex")
         return bytes.fromhex(text[2:])
 
+    def hex(self, *, limit_bytes: int) -> bytes:
+        """Read 0 to `limit_bytes` bytes as lower-case hex with `0x`."""
+        if not isinstance(self.value, str):
+            self.refuse("a string is expected", code="wrong-type")
+        if len(self.value) > 2 + 2 * limit_bytes:
+            self.refuse(f"more than {limit_bytes} bytes", code="too-large")
+        if _HEX.fullmatch(self.value) is None:
+            self.refuse("0x and pairs of lower-case hex digits are expected", code="not-hex")
+        return bytes.fromhex(self.value[2:])
+
     def base64(self, *, limit_bytes: int) -> bytes:
         """Read canonical standard base64 of at most `limit_bytes` bytes."""
         if not isinstance(self.value, str):
