@@ -67,7 +67,7 @@ def contained(what: str) -> Iterator[None]:
     except (MalformedProof, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except BaseException as cause:
-        why = (str(cause).splitlines() or [""])[0][:200]
+        why = " ".join(str(cause).split())[:300]
         raise MalformedProof(
             "cannot be read", where=what, why=why, code="evidence-malformed"
         ) from cause
