@@ -16,6 +16,7 @@ from simulated_intel import NOW, SEED
 from verifiable.backends.tee.certificates import check_chain, check_revocation, load_crl
 from verifiable.backends.tee.collateral import Collateral
 from verifiable.backends.tee.pck import PckExtension
+from verifiable.backends.tee.roots import BUILTIN_SIMULATED_ROOTS
 from verifiable.backends.tee.simulator import builtin
 from verifiable.backends.tee.simulator.authority import IntelAuthority, Issued
 from verifiable.backends.tee.simulator.collateral_issuer import (
@@ -197,8 +198,13 @@ def test_texts_can_be_changed_before_they_are_signed(authority: IntelAuthority) 
     assert "tdxModule" not in document
 
 
-def test_the_builtin_root_stays_what_it_is() -> None:
+@pytest.mark.parametrize("kind", ["tdx", "sgx"])
+def test_the_builtin_root_is_the_one_that_this_release_names(kind: str) -> None:
     root = builtin.authority(NOW).root
-    assert hashlib.sha256(root.der).hexdigest() == (
+    assert hashlib.sha256(root.der).digest() == BUILTIN_SIMULATED_ROOTS[kind]
+
+
+def test_the_builtin_root_stays_what_it_is() -> None:
+    assert BUILTIN_SIMULATED_ROOTS["tdx"].hex() == (
         "8ce987105ab0f0f395ffeadfa294ddf887ad8e9ccc63c3172a67b61ebfe0b3be"
     )

@@ -51,7 +51,14 @@ NVIDIA_DEVICE_ROOT = bytes.fromhex(
 )
 """SHA-256 of the DER of NVIDIA's Device Identity CA, which `nvidia` alone asks for."""
 
-BUILTIN_SIMULATED_ROOTS: Mapping[AttestationKind, bytes] = MappingProxyType({})
+_SIMULATED_INTEL = "8ce987105ab0f0f395ffeadfa294ddf887ad8e9ccc63c3172a67b61ebfe0b3be"
+
+BUILTIN_SIMULATED_ROOTS: Mapping[AttestationKind, bytes] = MappingProxyType(
+    {
+        "tdx": bytes.fromhex(_SIMULATED_INTEL),
+        "sgx": bytes.fromhex(_SIMULATED_INTEL),
+    }
+)
 """By kind SHA-256 of the DER of the built-in simulator's root, whose seed is public."""
 
 _BUILTIN_NAME = "the built-in simulator"
