@@ -1,4 +1,4 @@
-"""One chain for all tests of a worker; each test has people and inputs of its own."""
+"""One chain for all tests of a worker, put back after each; a test has people and inputs its own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ def world() -> Iterator[World]:
     made = World()
     yield made
     made.local.close()
+
+
+@pytest.fixture(autouse=True)
+def _put_back(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave no open games behind: their clocks would run in the next test, and agents watch all."""
+    if "world" not in request.fixturenames:
+        yield
+        return
+    shared: World = request.getfixturevalue("world")
+    kept = shared.result("evm_snapshot")
+    yield
+    assert shared.result("evm_revert", kept)
 
 
 @pytest.fixture(scope="session")
