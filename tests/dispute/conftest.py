@@ -1,4 +1,4 @@
-"""One chain for all tests of a worker, put back after each; a test has people and inputs its own."""
+"""One chain for all tests of a worker, put back after each; people and inputs are a test's own."""
 
 from __future__ import annotations
 
