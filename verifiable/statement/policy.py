@@ -9,6 +9,12 @@ from types import MappingProxyType
 
 from verifiable.errors import MalformedFile
 from verifiable.files import read_bytes
+from verifiable.statement.attestation import AttestationPolicy
+from verifiable.statement.attestation_json import (
+    attestation_to_json,
+    check_attestation,
+    read_attestation,
+)
 from verifiable.statement.hashing import DIGEST_BYTES, ProgramRoot, StatementDigest
 from verifiable.statement.strict_json import (
     Field,
@@ -47,6 +53,7 @@ _OPTIONAL = (
     "maximum_age_s",
     "assurance",
     "registry",
+    "attestation",
 )
 
 
@@ -63,9 +70,12 @@ class Policy:
             `local_setup` (whoever made the SRS can forge), `simulated_tee`, `local_chain`.
         allow_saturated: accept proofs whose prover clipped raw input values.
         minimum_soundness_bits: for the backends to enforce.
-        maximum_age_s: of evidence that carries a time. No backend does yet: setting it refuses.
-        assurance: kind of root of trust. No backend has a choice yet: setting it refuses.
+        maximum_age_s: of the evidence, in seconds; refuses evidence of a backend that has no age.
+        assurance: kind of root of trust (`hardware`, `simulated`); refuses evidence of a backend
+            that has none.
         registry: the record on chain that must name the program and the key; None: none.
+        attestation: what must hold for an attestation of hardware; None: the strict defaults,
+            under which no code is known.
     """
 
     backends: Mapping[str, str | None] = field(default_factory=lambda: DEFAULT_BACKENDS)
@@ -78,6 +88,7 @@ class Policy:
     maximum_age_s: int | None = None
     assurance: str | None = None
     registry: RegistryPin | None = None
+    attestation: AttestationPolicy | None = None
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -104,6 +115,8 @@ class Policy:
                 raise MalformedFile("a digest is not 32 bytes", where="policy", code="bad-digest")
         if self.registry is not None:
             _check_pin(self.registry)
+        if self.attestation is not None:
+            check_attestation(self.attestation)
 
     def encode(self) -> bytes:
         """The policy as the bytes of a file; deterministic, every member written out."""
@@ -111,6 +124,7 @@ class Policy:
         if self.program_roots is not None:
             roots = sorted(encode_hex(root) for root in self.program_roots)
         digest = self.statement_digest
+        attestation = self.attestation
         return encode_canonical(
             {
                 "format": POLICY_FORMAT,
@@ -124,6 +138,7 @@ class Policy:
                 "maximum_age_s": self.maximum_age_s,
                 "assurance": self.assurance,
                 "registry": None if self.registry is None else _pin_to_json(self.registry),
+                "attestation": None if attestation is None else attestation_to_json(attestation),
             }
         )
 
@@ -182,6 +197,7 @@ def _check_types(policy: Policy) -> None:
         "maximum_age_s": policy.maximum_age_s is None or type(policy.maximum_age_s) is int,
         "assurance": isinstance(policy.assurance, str | None),
         "registry": isinstance(policy.registry, RegistryPin | None),
+        "attestation": isinstance(policy.attestation, AttestationPolicy | None),
     }
     wrong = next((name for name, fit in fits.items() if not fit), None)
     if wrong is not None:
@@ -274,7 +290,15 @@ def _read_allowances(item: Field) -> frozenset[str]:
 
 
 _NULLABLE = frozenset(
-    ("program_roots", "context", "statement_digest", "maximum_age_s", "assurance", "registry")
+    (
+        "program_roots",
+        "context",
+        "statement_digest",
+        "maximum_age_s",
+        "assurance",
+        "registry",
+        "attestation",
+    )
 )
 _READERS: Mapping[str, Callable[[Field], object]] = {
     "backends": _read_backends,
@@ -287,4 +311,5 @@ _READERS: Mapping[str, Callable[[Field], object]] = {
     "maximum_age_s": lambda item: item.integer(0, 1 << 40),
     "assurance": Field.text,
     "registry": _read_pin,
+    "attestation": read_attestation,
 }
