@@ -18,7 +18,6 @@ __all__ = ["MAX_COLLATERAL_BYTES", "Collateral"]
 MAX_COLLATERAL_BYTES = 4 << 20
 """A list of all revoked certificates may be a megabyte, and hex doubles it."""
 
-_MAX_TEXT_BYTES = 1 << 20
 _SIGNATURE_BYTES = 64
 _REQUIRED = (
     "pck_crl_issuer_chain",
@@ -108,12 +107,23 @@ class Collateral:
 
 
 def _text(field: Field) -> bytes:
-    return field.text(limit_bytes=_MAX_TEXT_BYTES).encode("utf-8")
+    text = _string(field)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        field.refuse("not Unicode text", code="not-unicode")
+
+
+def _string(field: Field) -> str:
+    """A long string, read without looking at each character as `Field.text` does."""
+    if not isinstance(field.value, str):
+        field.refuse("a string is expected", code="wrong-type")
+    return field.value
 
 
 def _der(field: Field) -> bytes:
     """A list as hex of DER; what else it may be is named, since caches serve all of these."""
-    text = field.text(limit_bytes=2 * _MAX_TEXT_BYTES)
+    text = _string(field)
     if text.startswith("-----BEGIN"):
         field.refuse("PEM where hex of DER is expected", code="evidence-malformed")
     data = _hex(field, text)

@@ -148,12 +148,12 @@ class TcbInfo:
         signed = text_of.signed(versions=(3,), ids=("SGX", "TDX"))
         tdx = signed.id == "TDX"
         modules: dict[str, TdxModule] = {}
-        if tdx and "tdxModuleIdentities" in text_of.fields:
-            for item in text_of.field("tdxModuleIdentities").array(limit=64):
-                name = _key(item, "id").text(limit_bytes=16).upper()
-                if name in modules:
-                    item.refuse(f"module {name} appears twice", code="evidence-malformed")
-                modules[name] = _module(item)
+        identities = _get(text_of.root, "tdxModuleIdentities") if tdx else None
+        for item in identities.array(limit=64) if identities is not None else ():
+            name = _key(item, "id").text(limit_bytes=16).upper()
+            if name in modules:
+                item.refuse(f"module {name} appears twice", code="evidence-malformed")
+            modules[name] = _module(item)
         text_of.field("tcbType").integer(0, 0)
         return cls(
             signed=signed,
@@ -285,14 +285,13 @@ class _Text:
     """Reads one signed text."""
 
     def __init__(self, text: bytes, name: str) -> None:
-        self._root = decode_strict(
+        self.root = decode_strict(
             text, limit_bytes=_MAX_TEXT_BYTES, error=MalformedProof, name=name
         )
-        self.fields = self._root.mapping()
 
     def field(self, key: str) -> Field:
-        """A field that must be there; others may be, for Intel adds some."""
-        return _key(self._root, key)
+        """A field that must be there."""
+        return _key(self.root, key)
 
     def signed(self, *, versions: tuple[int, ...], ids: tuple[str, ...]) -> Signed:
         """What both texts have."""
@@ -315,8 +314,17 @@ class _Text:
         )
 
 
+def _get(item: Field, key: str) -> Field | None:
+    """One field of an object; Intel adds fields, so that others may be there."""
+    if not isinstance(item.value, dict):
+        item.refuse("an object is expected", code="wrong-type")
+    if key not in item.value:
+        return None
+    return Field(item.value[key], f"{item.path}.{key}", item.error)
+
+
 def _key(item: Field, key: str) -> Field:
-    found = item.mapping().get(key)
+    found = _get(item, key)
     if found is None:
         item.refuse(f"key {key!r} is missing", code="missing-key")
     return found
@@ -333,8 +341,8 @@ def _ordered(levels: Sequence[Level]) -> tuple[Level, ...]:
 
 
 def _module(item: Field) -> TdxModule:
-    fields = item.mapping()
-    levels = fields["tcbLevels"].array(limit=_MAX_LEVELS) if "tcbLevels" in fields else []
+    field = _get(item, "tcbLevels")
+    levels = field.array(limit=_MAX_LEVELS) if field is not None else []
     return TdxModule(
         mrsigner=_hex(_key(item, "mrsigner"), 48),
         attributes=_hex(_key(item, "attributes"), 8),
@@ -368,16 +376,24 @@ def _platform_level(item: Field, *, tdx: bool) -> Level:
 
 
 def _components(field: Field) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    items = field.array(limit=_COMPONENTS)
-    if len(items) != _COMPONENTS:
-        field.refuse(f"{len(items)} components where 16 are due", code="evidence-malformed")
-    svns = tuple(_key(item, "svn").integer(0, 0xFF) for item in items)
-    names = [item.mapping().get("type") for item in items]
-    return svns, tuple("" if name is None else name.name(limit_bytes=128) for name in names)
+    """Numbers and names. A text has hundreds, so that they are read without a `Field` for each."""
+    items = field.value
+    if not isinstance(items, list) or len(items) != _COMPONENTS:
+        field.refuse("an array of 16 components is expected", code="evidence-malformed")
+    svns: list[int] = []
+    names: list[str] = []
+    for item in items:
+        svn = item.get("svn") if isinstance(item, dict) else None
+        if type(svn) is not int or not 0 <= svn <= 0xFF:
+            field.refuse("a component without a number from 0 to 255", code="evidence-malformed")
+        svns.append(svn)
+        name = _get(Field(item, field.path, field.error), "type") if "type" in item else None
+        names.append("" if name is None else name.name(limit_bytes=128))
+    return tuple(svns), tuple(names)
 
 
 def _advisories(item: Field) -> tuple[str, ...]:
-    field = item.mapping().get("advisoryIDs")
+    field = _get(item, "advisoryIDs")
     if field is None or field.is_null:
         return ()
     return tuple(entry.name(limit_bytes=64) for entry in field.array(limit=1024))
