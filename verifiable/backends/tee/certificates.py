@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -97,6 +98,7 @@ def load_der(data: bytes, what: str) -> x509.Certificate:
     return certificate
 
 
+@lru_cache(maxsize=16)  # the chains of a platform's collateral come with each of its quotes
 def load_pem_chain(text: bytes, what: str) -> tuple[x509.Certificate, ...]:
     """Decode PEM certificates that follow each other, with nothing but white space between.
 
@@ -122,10 +124,10 @@ def load_pem_chain(text: bytes, what: str) -> tuple[x509.Certificate, ...]:
     if not blocks:
         raise MalformedProof("no certificate", where=what, code="evidence-malformed")
     chain: list[x509.Certificate] = []
-    for number, block in enumerate(blocks):
-        with contained(f"{what}, certificate {number + 1}"):
-            data = x509.load_pem_x509_certificate(block).public_bytes(Encoding.DER)
-        chain.append(load_der(data, f"{what}, certificate {number + 1}"))
+    for number, pem in enumerate(blocks, start=1):
+        with contained(f"{what}, certificate {number}"):
+            data = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+        chain.append(load_der(data, f"{what}, certificate {number}"))
     return tuple(chain)
 
 

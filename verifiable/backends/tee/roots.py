@@ -38,10 +38,17 @@ _AWS = {
     ),
 }
 
+
+def _by_digest(roots: Mapping[str, str]) -> Mapping[bytes, str]:
+    return MappingProxyType({bytes.fromhex(digest): name for name, digest in roots.items()})
+
+
 VENDOR_ROOTS: Mapping[AttestationKind, Mapping[bytes, str]] = MappingProxyType(
     {
-        kind: MappingProxyType({bytes.fromhex(digest): name for name, digest in roots.items()})
-        for kind, roots in (("tdx", _INTEL), ("sgx", _INTEL), ("snp", _AMD), ("nitro", _AWS))
+        "tdx": _by_digest(_INTEL),
+        "sgx": _by_digest(_INTEL),
+        "snp": _by_digest(_AMD),
+        "nitro": _by_digest(_AWS),
     }
 )
 """By kind the vendors' roots: SHA-256 of the DER, and a name for people."""

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 
 from verifiable.backends.tee.pck import PckExtension
 from verifiable.errors import MalformedProof
@@ -138,6 +140,7 @@ class TcbInfo:
     modules: Mapping[str, TdxModule]
 
     @classmethod
+    @lru_cache(maxsize=8)  # one text is for many quotes of a platform
     def parse(cls, text: bytes) -> TcbInfo:
         """Decode a text whose signature is checked elsewhere.
 
@@ -160,7 +163,7 @@ class TcbInfo:
             fmspc=_hex(text_of.field("fmspc"), 6),
             pceid=_hex(text_of.field("pceId"), 2),
             module=_module(text_of.field("tdxModule")) if tdx else None,
-            modules=modules,
+            modules=MappingProxyType(modules),
         )
 
 
@@ -177,6 +180,7 @@ class QeIdentity:
     isv_prod_id: int
 
     @classmethod
+    @lru_cache(maxsize=8)  # one text is for many quotes of a platform
     def parse(cls, text: bytes) -> QeIdentity:
         """Decode a text whose signature is checked elsewhere.
 
