@@ -298,13 +298,18 @@ def test_a_time_limit_is_a_typed_error(program: verifiable.Program, tmp_path: Pa
 
 
 @needs_ezkl
-def test_two_threads_share_a_cold_cache(program: verifiable.Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "how", [{"backend": "gkr"}, pytest.param(LOCAL, marks=pytest.mark.slow)], ids=["gkr", "ezkl"]
+)
+def test_two_threads_share_a_cold_cache(
+    how: dict, program: verifiable.Program, tmp_path: Path
+) -> None:
     barrier = threading.Barrier(2)
     rows = rows_of(CALIBRATION)
 
     def work(index: int) -> verifiable.Proof:
         barrier.wait()
-        return verifiable.prove(program, rows[index], **LOCAL, cache_dir=tmp_path).proof
+        return verifiable.prove(program, rows[index], **how, cache_dir=tmp_path).proof
 
     with ThreadPoolExecutor(2) as pool:
         proofs = list(pool.map(work, range(2)))

@@ -143,6 +143,7 @@ def test_doctor_without_ezkl_is_ready_and_says_what_is_missing(
     assert "pip install 'verifiable[ezkl]'" in ran.out
 
 
+@pytest.mark.slow
 def test_doctor_compiles_the_kernels_and_says_how_long_each_took(shell, tmp_path: Path) -> None:
     """In processes of their own: a kernel that this one has compiled stays compiled."""
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "numba")}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,15 +80,24 @@ CHANGES = {
 }
 
 
+def keys_of_changed(names: Iterable[str], cache_dir: Path, proven: Proven) -> list[str]:
+    """The key's digest of the program itself, then of each changed one."""
+    backend = EzklBackend()
+    made = [backend.setup(CHANGES[name](proven.program), options(cache_dir)) for name in names]
+    return [key.fields["vk_sha256"] for key in (proven.key, *(setup.key for setup in made))]
+
+
+def test_another_weight_changes_the_verification_key(ezkl_cache: Path, proven: Proven) -> None:
+    honest, other = keys_of_changed(["weight"], ezkl_cache, proven)
+    assert honest != other
+
+
+@pytest.mark.slow
 def test_any_change_of_the_program_changes_the_verification_key(
     ezkl_cache: Path, proven: Proven
 ) -> None:
-    backend = EzklBackend()
-    found = {"": proven.key.fields["vk_sha256"]}
-    for name, change in CHANGES.items():
-        key = backend.setup(change(proven.program), options(ezkl_cache)).key
-        found[name] = key.fields["vk_sha256"]
-    assert len(set(found.values())) == len(found), found
+    found = keys_of_changed(CHANGES, ezkl_cache, proven)
+    assert len(set(found)) == len(CHANGES) + 1, found
 
 
 def test_the_key_is_the_same_wherever_it_is_derived(

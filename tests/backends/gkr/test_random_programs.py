@@ -26,7 +26,7 @@ from verifiable.testing.strategies import cases
 
 Case = tuple[Program, dict[str, IntArray]]
 
-FAST, SLOW = 60, 2000
+FAST, SLOW = 30, 2000
 LEAST_SUPPORTED = 0.8
 ARGUMENT = {check.id for check in GKR_CHECKS} - {"GK-1", "GK-2", "GK-3", "GK-4"}
 
