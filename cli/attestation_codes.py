@@ -33,12 +33,12 @@ _CHECKS = {
     "debug-quoting-enclave": "The quoting enclave can be read with a debugger, so that anybody may "
     "have its key. No policy accepts that.",
     "event-log-malformed": "The event log is not in its exact form.",
-    "event-log-mismatch": "The event log does not replay to the register that the evidence reports.",
+    "event-log-mismatch": "The event log does not replay to the register that is reported.",
     "evidence-from-the-future": "The evidence is dated after the moment of judging.",
-    "evidence-incomplete": "Nobody else could judge this evidence again: evidence, collateral, time "
-    "and policy belong together.",
-    "evidence-malformed": "The evidence, its certificates or its collateral are not in the vendor's "
-    "exact form; the message says what and where.",
+    "evidence-incomplete": "Nobody else could judge this evidence again: evidence, collateral, "
+    "time and policy belong together.",
+    "evidence-malformed": "The evidence, its certificates or its collateral are not in the "
+    "vendor's exact form; the message says what and where.",
     "evidence-not-verified": "A vendor's evidence was refused for a reason that this release does "
     "not know. The message has the reason.",
     "evidence-too-large": "The evidence is larger than any real one, and was not read.",
@@ -67,8 +67,8 @@ _CHECKS = {
     "program.",
     "program-not-measured": "Nothing in the evidence says which program the workload had loaded.",
     "report-data-mismatch": "The evidence was made for another statement, nonce or key.",
-    "report-data-not-pinned": "No statement says what the evidence must report, and the policy does "
-    "not pin it.",
+    "report-data-not-pinned": "No statement says what the evidence must report, and the policy "
+    "does not pin it.",
     "root-not-trusted": "The evidence is signed under a root that neither this release nor the "
     "policy names. Evidence cannot bring its own root.",
     "service-td": "A service TD that the policy does not name can act on this workload.",
