@@ -250,7 +250,7 @@ def check_attributes(body: TdReport | EnclaveReport, policy: AttestationPolicy) 
             found=f"MRSERVICETD {service.hex()}",
             hint="a service TD can act on this TD; list it in service_tds if you know it",
         )
-    without_debug = _bytes(bits & ~_TD_DEBUG) if policy.insecure_allow_debug else body.tdattributes
+    without_debug = (bits & ~_TD_DEBUG).to_bytes(8, "little")  # that bit is TEE-8's matter
     accepted = {body.tdattributes, without_debug} & policy.td_attributes
     if not accepted or body.xfam not in policy.xfams:
         return TEE_9.failed(
@@ -282,10 +282,6 @@ def _check_sgx_attributes(body: EnclaveReport) -> Check:
 
 def _bits(attributes: bytes) -> int:
     return int.from_bytes(attributes, "little")
-
-
-def _bytes(bits: int) -> bytes:
-    return bits.to_bytes(8, "little")
 
 
 def _names(bits: int) -> str:

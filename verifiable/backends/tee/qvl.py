@@ -70,8 +70,13 @@ _TABLE = (
         r"Invalid MR service TD", TEE_9, "service-td", "no service TD", last_step=True,
     ),
     _Meaning(
-        r"Reserved bits in TD attributes|SEPT_VE_DISABLE|Failed to parse TD attributes", TEE_9,
-        "attributes-not-accepted", "known attributes, SEPT_VE_DISABLE set", last_step=True,
+        r"TD migration is enabled", TEE_9, "migratable", "a TD that stays where it is",
+        last_step=True,
+    ),
+    _Meaning(
+        r"Reserved bits in TD attributes|SEPT_VE_DISABLE|Failed to parse TD attributes"
+        r"|TD profiling is enabled|SERVTD_EXT is enabled", TEE_9, "attributes-not-accepted",
+        "known attributes, SEPT_VE_DISABLE set", last_step=True,
     ),
     # signatures and certificates
     _Meaning(
@@ -118,21 +123,24 @@ _TABLE = (
     ),
     # patch level
     _Meaning(
-        r"TCB status is invalid|Unrecognized TCB status|Unknown TCB status", TEE_6,
+        r"TCB status is invalid|Unrecognized TCB status|Unknown TCB status"
+        r"|unknown variant .*`UpToDate`", TEE_6,
         "tcb-status-not-accepted", "an accepted TCB status",
     ),
     _Meaning(
-        r"No matching (?:QE )?TCB level|No matching QE|TDX module ISVSVN|No TCB levels", TEE_6,
+        r"No matching (?:QE )?TCB level|(?:TDX module|QE) ISVSVN .* below|No TCB levels", TEE_6,
         "no-tcb-level", "a TCB level that the platform reaches",
     ),
     # form
     _Meaning(
-        r"Unsupported (?:DCAP|TEE|cert|certification|quote|body)|must have version|QE auth data",
-        TEE_18, "unsupported-evidence", "a quote of a known form",
+        r"Unsupported (?:DCAP|TEE|cert|certification|quote|body)|must have version|QE auth data"
+        r"|Invalid body size|Certification data type", TEE_18, "unsupported-evidence",
+        "a quote of a known form",
     ),
     _Meaning(
-        r"component count mismatch|Failed to decode|Failed to parse|Intel extension|has invalid"
-        r"|Could not decode", TEE_18, "evidence-malformed", "evidence in its exact form",
+        r"component count mismatch|Failed to (?:decode|parse|extract)|Intel extension|has invalid"
+        r"|Could not decode|Data length exceeds", TEE_18, "evidence-malformed",
+        "evidence in its exact form",
     ),
 )  # fmt: skip
 
@@ -186,6 +194,7 @@ def judge(
 
 def meaning(sentence: str) -> tuple[Check, bool]:
     """The check that a refusal of the library belongs to, and whether it is of its last step."""
+    sentence = sentence.removeprefix("Verification failed: ")
     for row in _TABLE:
         if re.search(row.pattern, sentence):
             return (
