@@ -91,9 +91,30 @@ _CHECKS = {
 }
 """Of the checks `TEE-1` to `TEE-19`."""
 
+_BINDING = {
+    "bad-attestation-policy": "A member of the policy's demands on attestations is not what it can "
+    "hold.",
+    "bad-event": "An event of a log has a name or a payload that the format does not have.",
+    "bad-key": "An enclave's public key is 64 bytes, or absent.",
+    "bad-nonce": "A nonce is 32 bytes that the verifier chose, given in hex.",
+    "bad-reference": "Reference values name the registers of their kind of evidence, each in its "
+    "exact size. The hint lists them.",
+    "bad-root-certificate": "The file of a simulated root is no X.509 certificate, PEM or DER.",
+    "bad-time": "A time is written like 2030-01-31T12:00:00Z, in UTC.",
+    "enclave-differs": "The simulated enclave computed another output than the program does here. "
+    "Both run the same code, so report it.",
+    "nothing-to-attest": "A nonce or a simulated root is given, and the proof's evidence is no "
+    "attestation. Leave it out.",
+    "two-nonces": "The policy names a nonce, and another one is given. Leave one out.",
+    "wrong-mode": "A payload holds members that its mode does not have: a statement quote has a "
+    "nonce, a key quote a key, a signature and a challenge.",
+}
+"""Of binding, payload and policy."""
+
 ATTESTATION_CODES: Mapping[str, str] = MappingProxyType(
     {
         **_CHECKS,
+        **_BINDING,
         "seed-too-short": "A simulated authority needs a seed of 16 bytes or more. Take 32 random "
         "bytes, or leave the seed out for the built-in, public one.",
     }

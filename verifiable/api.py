@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verifiable.anchoring import anchored, game_address, key_in_game
+from verifiable.attestations import attested, timed_judge
 from verifiable.backends.base import ChainJudge, Key
 from verifiable.backends.registry import DEFAULT_BACKEND, backend_ids, get_backend
 from verifiable.errors import (
@@ -371,6 +372,9 @@ def evaluate(
     game: bytes | str | None = None,
     recheck: bool = False,
     allow_local_chain: bool = False,
+    nonce: bytes | None = None,
+    allow_simulated: bool = False,
+    simulated_roots: Sequence[bytes | PathLike] = (),
     view: ChainView | None = None,
     now: datetime | None = None,
     derive_keys: bool = True,
@@ -398,6 +402,13 @@ def evaluate(
     decoded = proof_of(proof)
     demanded = policy_of(
         policy, allow_insecure_setup=allow_insecure_setup, allow_local_chain=allow_local_chain
+    )
+    demanded = attested(
+        demanded,
+        decoded,
+        nonce=nonce,
+        allow_simulated=allow_simulated,
+        simulated_roots=simulated_roots,
     )
     judge_of_games = chain_judge(decoded)
     trusted = None if game is None else game_address(game)
@@ -521,6 +532,9 @@ def verify(
     game: bytes | str | None = None,
     recheck: bool = False,
     allow_local_chain: bool = False,
+    nonce: bytes | None = None,
+    allow_simulated: bool = False,
+    simulated_roots: Sequence[bytes | PathLike] = (),
     view: ChainView | None = None,
     now: datetime | None = None,
     derive_keys: bool = True,
@@ -555,9 +569,14 @@ def verify(
         recheck: also run the program, and demand the same output and trace; a proof whose
             evidence lies on a chain must be final there all the same.
         allow_local_chain: accept a development chain, whose holder can rewrite it.
+        nonce: what you asked the prover to attest for; attestations made for another are refused.
+        allow_simulated: accept attestations of the built-in simulator, whose seed is public: they
+            show nothing about hardware, and the verdict says so.
+        simulated_roots: certificates (or their files) of other simulated roots to accept.
         view: what was read of the chain before, in place of `registry`; the policy pins the
             record then, and nothing is read here.
-        now: the time of judging, with a time zone; the verifier has no clock of its own.
+        now: the time of judging, with a time zone; the verifier has no clock of its own, and an
+            attestation is undecided without.
         derive_keys: whether a key may be derived; False never starts costly work.
         keys: by backend id, keys that the caller derived from the program before.
         srs: file with the public setup, to derive the key with where the backend rests on one.
@@ -586,6 +605,9 @@ def verify(
         game=game,
         recheck=recheck,
         allow_local_chain=allow_local_chain,
+        nonce=nonce,
+        allow_simulated=allow_simulated,
+        simulated_roots=simulated_roots,
         view=view,
         now=now,
         derive_keys=derive_keys,
@@ -652,6 +674,8 @@ def _needs_key(proof: Proof, policy: Policy, lock: Lock | None, known: Mapping[s
         return False
     if proof.backend not in backend_ids():
         return False
+    if timed_judge(proof) is not None:
+        return False  # the policy gives it, which costs nothing
     entry = None if lock is None else lock.entry(proof.statement.program_root)
     return entry is None or proof.backend not in entry.backends
 

@@ -25,6 +25,9 @@ _SPELLED = MappingProxyType(
         "srs": ("insecure_local_setup", "--insecure-local-setup"),
         "srs_file": ("srs", "--srs"),
         "weights": ("weights", "--weights"),
+        "tee_kind": ("tee_kind", "--tee-kind"),
+        "tee_mode": ("tee_mode", "--tee-mode"),
+        "nonce": ("nonce", "--nonce"),
     }
 )
 """By setting of a backend, the keyword and the option of the command line that give it."""
@@ -36,6 +39,9 @@ def backend_options(
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
     weights: str | None = None,
+    tee_kind: str | None = None,
+    tee_mode: str | None = None,
+    nonce: bytes | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -72,8 +78,13 @@ def backend_options(
         settings["srs"] = "local-insecure"
     if srs is not None:
         settings["srs_file"] = str(Path(srs))
-    if weights is not None:
-        settings["weights"] = weights
+    named = {
+        "weights": weights,
+        "tee_kind": tee_kind,
+        "tee_mode": tee_mode,
+        "nonce": None if nonce is None else nonce.hex(),
+    }
+    settings |= {name: value for name, value in named.items() if value is not None}
     return Options(
         cache_dir=default_cache_dir() if cache_dir is None else Path(cache_dir),
         visibility=visibility,

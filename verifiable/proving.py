@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import cast
 
@@ -32,6 +33,7 @@ from verifiable.sources import (
     quantised_input,
     rows_of,
 )
+from verifiable.statement.attestation import AttestationPolicy
 from verifiable.statement.commitment import ProgramCommitment, commit_program
 from verifiable.statement.hashing import DIGEST_BYTES
 from verifiable.statement.header import check_header
@@ -138,6 +140,9 @@ def prove(
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
     weights: str | None = None,
+    tee_kind: str | None = None,
+    tee_mode: str | None = None,
+    nonce: bytes | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -165,6 +170,10 @@ def prove(
         weights: of backends that offer both, how the evidence stands for the program's weights:
             `committed`, then the key is all that a verifier needs; or `public`, then it must hold
             the program.
+        tee_kind: of an attestation, which vendor's form it has: `tdx`, `nitro` or `snp`.
+        tee_mode: of an attestation, whether each statement has its own (`statement`), or one stands
+            for a key that signs statements (`key`).
+        nonce: 32 bytes that the verifier chose, which an attestation is made for.
         cache_dir: folder of the cached keys; default: `verifiable.cache.default_cache_dir()`.
         time_limit_s: seconds that each phase may take.
         progress: called with a `ProgressEvent` now and then, from the calling thread.
@@ -185,6 +194,9 @@ def prove(
             insecure_local_setup=insecure_local_setup,
             srs=srs,
             weights=weights,
+            tee_kind=tee_kind,
+            tee_mode=tee_mode,
+            nonce=nonce,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,
@@ -208,6 +220,9 @@ def prove_many(
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
     weights: str | None = None,
+    tee_kind: str | None = None,
+    tee_mode: str | None = None,
+    nonce: bytes | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -235,6 +250,9 @@ def prove_many(
             insecure_local_setup=insecure_local_setup,
             srs=srs,
             weights=weights,
+            tee_kind=tee_kind,
+            tee_mode=tee_mode,
+            nonce=nonce,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,
@@ -369,6 +387,10 @@ class _Prover:
     def _verify(self, proof: Proof, trace: Trace, keys: Setup) -> float:
         """Judge the proof as any verifier will, but for what only a policy can forbid."""
         began_s = time.perf_counter()
+        nonce = self.options.settings.get("nonce")
+        demands = None
+        if nonce is not None:
+            demands = AttestationPolicy(nonce=bytes.fromhex(str(nonce)))
         self.options.progress(ProgressEvent(phase="verify", message="the finished proof"))
         verdict = evaluate(
             proof,
@@ -377,7 +399,9 @@ class _Prover:
                 allow_insecure=frozenset(INSECURE_ALLOWANCES),
                 allow_saturated=True,
                 minimum_soundness_bits=0,
+                attestation=demands,
             ),
+            now=datetime.now(UTC),  # a prover may look at a clock, evidence with dates needs it
             program=self.program,
             inputs=dict(
                 zip((spec.name for spec in self.program.inputs), trace.inputs, strict=True)

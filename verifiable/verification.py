@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from verifiable.backends.base import Backend, ChainJudge, Judgement, Key
+from verifiable.backends.base import Backend, ChainJudge, Judgement, Key, TimedJudge
 from verifiable.backends.registry import get_backend
 from verifiable.errors import (
     InvalidInput,
@@ -73,7 +73,7 @@ def evaluate(
         policy: what the relying party demands.
         view: what a chain said of the record that `policy.registry` pins, and of the assertion
             that the proof names, read beforehand.
-        now: the time of judging, with a time zone. No check of today needs one.
+        now: the time of judging, with a time zone. Evidence with dates is undecided without one.
         program: the program that the proof must be about.
         lock: the programs that are trusted, and their keys.
         inputs: quantised inputs by name that the verifier holds (integers under the schema's
@@ -102,9 +102,9 @@ def evaluate(
     held = hold_inputs(proof, inputs)
     backend, accepted = _find_backend(proof, policy, cache_dir)
     _check_recheck(backend, recheck)
-    key, key_check = _find_key(proof, backend, lock, keys)
+    key, key_check = _find_key(proof, policy, backend, lock, keys)
     record = examine_record(policy, view, proof.statement)
-    checks = _statement_checks(proof, policy, accepted, held, program, lock, record)
+    checks = _statement_checks(proof, policy, backend, accepted, held, program, lock, record)
     if record:
         digest = None if key is None else key.digest
         record = (*record, examine_registered_key(proof.backend, digest, view, record))
@@ -117,11 +117,13 @@ def evaluate(
         program,
         [*checks, key_check, *record],
         view=view,
+        now=now,
         recheck=recheck,
     )
     version_check = _examine_verified_version(proof, policy, judgement)
     checks += [judgement.checks[0], version_check, key_check, *record, *judgement.checks[1:]]
-    origin = "" if keys is not None and proof.backend in keys else key_check.found or "no key"
+    own = (keys is not None and proof.backend in keys) or key_check.found == _POLICY_KEY
+    origin = "" if own else key_check.found or "no key"
     seen = record_of(view)
     if origin and record and record[-1].ok and seen is not None:
         origin += f" and registered by {encode_hex(seen.registrant)}"
@@ -144,10 +146,11 @@ def examine(
     arguments and errors are those of `evaluate`.
     """
     proof = _decoded(proof)
-    _, accepted = _find_backend(proof, policy, cache_dir)
+    backend, accepted = _find_backend(proof, policy, cache_dir)
     held = hold_inputs(proof, inputs)
     record = examine_record(policy, view, proof.statement)
-    return (*_statement_checks(proof, policy, accepted, held, program, lock, record), *record)
+    checks = _statement_checks(proof, policy, backend, accepted, held, program, lock, record)
+    return (*checks, *record)
 
 
 def verify(
@@ -200,18 +203,23 @@ def verify(
 def _statement_checks(
     proof: Proof,
     policy: Policy,
+    backend: Backend | None,
     accepted: Check,
     held: HeldInputs,
     program: Program | None,
     lock: Lock | None,
     record: tuple[Check, ...],
 ) -> list[Check]:
-    committed = _committed(program, proof)
-    return [
-        table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT),
-        accepted,
-        *examine_statement(proof, policy, held=held, program=committed, lock=lock, record=record),
-    ]
+    examined = examine_statement(
+        proof,
+        policy,
+        held=held,
+        program=_committed(program, proof),
+        lock=lock,
+        record=record,
+        enforced=_TIMED_DEMANDS if isinstance(backend, TimedJudge) else frozenset(),
+    )
+    return [table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT), accepted, *examined]
 
 
 def _check_arguments(
@@ -312,8 +320,16 @@ def _declared(backend: Backend) -> tuple[CheckSpec, ...]:
     return tuple(getattr(backend, "checks", ()))
 
 
+_TIMED_DEMANDS = frozenset(("maximum_age_s", "assurance"))
+_POLICY_KEY = "derived by this verifier from its policy"
+
+
 def _find_key(
-    proof: Proof, backend: Backend | None, lock: Lock | None, keys: Mapping[str, Key] | None
+    proof: Proof,
+    policy: Policy,
+    backend: Backend | None,
+    lock: Lock | None,
+    keys: Mapping[str, Key] | None,
 ) -> tuple[Key | None, Check]:
     # KEY-1: a key counts only if this verifier or the lock's author derived it.
     expected = "a key derived from the program by this verifier or by the lock's author"
@@ -329,6 +345,8 @@ def _find_key(
         return key, table.KEY_1.ok(expected=expected, found=f"derived by this verifier{kept}")
     entry = None if lock is None else lock.entry(proof.statement.program_root)
     fields = None if entry is None else entry.backends.get(proof.backend)
+    if fields is None and isinstance(backend, TimedJudge):
+        return _key_of_policy(proof, policy, backend, expected)
     if fields is None:
         return None, table.KEY_1.undecided(
             "no-key",
@@ -350,6 +368,21 @@ def _find_key(
     return key, table.KEY_1.ok(expected=expected, found="derived by the lock's author")
 
 
+def _key_of_policy(
+    proof: Proof, policy: Policy, backend: TimedJudge, expected: str
+) -> tuple[Key | None, Check]:
+    """KEY-1 where the relying party's policy itself says which code may vouch for a program."""
+    key = backend.key_under(proof.statement.program_root, policy)
+    if key is not None:
+        return key, table.KEY_1.ok(expected=expected, found=_POLICY_KEY)
+    return None, table.KEY_1.undecided(
+        "no-key",
+        expected=expected,
+        found="no key: the policy accepts no code",
+        hint="name reference values in the policy, or give --lock with a lock that holds the key",
+    )
+
+
 def _judge(
     proof: Proof,
     policy: Policy,
@@ -360,6 +393,7 @@ def _judge(
     before: list[Check],
     *,
     view: ChainView | None,
+    now: datetime | None,
     recheck: bool,
 ) -> Judgement:
     """Let the backend judge the evidence; the first check of the result is ST-14.
@@ -381,6 +415,8 @@ def _judge(
         given = (proof, proof.program, held.verified, proof.outputs, key, policy, program)
         if isinstance(backend, ChainJudge):
             judgement = backend.judge_on_chain(*given, view=view, recheck=recheck)
+        elif isinstance(backend, TimedJudge):
+            judgement = backend.judge_at(*given, now=now)
         else:
             judgement = backend.judge(*given)
         return _with_completeness(backend, judgement)
@@ -495,6 +531,8 @@ def _conclude(
     verified = outcome == "proven" and held.verified is not None
     inputs = held.verified if verified else None
     established: tuple[str, ...] = ()
+    # Every sentence carries it: one that is quoted alone must not pass for the real thing.
+    mark = "SIMULATED: " if judgement.assurance == "simulated" else ""
     if outcome == "proven":
         use = "no context" if statement.context == ZERO_CONTEXT else encode_hex(statement.context)
         established = (
@@ -503,6 +541,7 @@ def _conclude(
             *(record_established(view) if policy.registry is not None else ()),
             *judgement.establishes,
         )
+        established = tuple(mark + sentence for sentence in established)
     schema = proof.program.schema
     return Verdict(
         outcome=outcome,
@@ -513,6 +552,7 @@ def _conclude(
         does_not_establish=(*not_established, *judgement.does_not_establish),
         reveals=(f"{shown}: in the proof file", *judgement.reveals),
         details=judgement.details if outcome == "proven" else (),
+        assurance=judgement.assurance,
         inputs=None if inputs is None else _by_name(schema.inputs, inputs),
         outputs=_by_name(schema.outputs, proof.outputs) if verified else None,
         input_values=None if inputs is None else _real(schema.inputs, inputs),

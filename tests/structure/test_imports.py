@@ -44,6 +44,7 @@ LAYERS = {
 API_MODULES = {
     "anchoring",
     "api",
+    "attestations",
     "games",
     "options",
     "proving",

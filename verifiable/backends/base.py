@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -41,6 +42,7 @@ __all__ = [
     "Setup",
     "SetupOrigins",
     "SoundnessLedger",
+    "TimedJudge",
 ]
 
 KeyOrigin = str
@@ -144,6 +146,8 @@ class Judgement:
             if the checks bind none. Believed only if all of them are ok.
         details: lines for people on the evidence (its soundness term by term, sizes), which a
             verdict shows if it is proven; nothing may rest on them.
+        assurance: `hardware` or `simulated`, by the root of trust that the evidence led to; empty
+            for evidence without one. What is simulated is said so wherever the verdict is shown.
     """
 
     checks: tuple[Check, ...]
@@ -152,6 +156,7 @@ class Judgement:
     reveals: tuple[str, ...] = ()
     verified_version: str = ""
     details: tuple[str, ...] = ()
+    assurance: str = ""
 
 
 @runtime_checkable
@@ -315,4 +320,34 @@ class ChainJudge(Protocol):
         Args:
             view: None if nothing was read.
             recheck: also run the program, and demand the same result and trace.
+        """
+
+
+@runtime_checkable
+class TimedJudge(Protocol):
+    """A backend whose evidence has dates and a root of trust: both are arguments of judging.
+
+    It enforces the policy's `maximum_age_s`, `assurance` and `attestation`. Its key follows from
+    what the relying party's policy accepts, not from the program's weights.
+    """
+
+    def key_under(self, program_root: bytes, policy: Policy) -> Key | None:
+        """The key that a policy gives a program; None if the policy accepts no code at all."""
+
+    def judge_at(
+        self,
+        proof: Proof,
+        commitment: ProgramCommitment,
+        inputs: Sequence[IntArray] | None,
+        outputs: Sequence[IntArray] | None,
+        key: Key | None,
+        policy: Policy,
+        program: Program | None,
+        *,
+        now: datetime | None,
+    ) -> Judgement:
+        """Judge like `Backend.judge`, at a time.
+
+        Args:
+            now: with a time zone; None leaves the evidence undecided.
         """

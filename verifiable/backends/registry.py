@@ -27,6 +27,7 @@ _IN_TREE = {
     "gkr": "verifiable.backends.gkr:GkrBackend",
     "ezkl": "verifiable.backends.ezkl:EzklBackend",
     "optimistic": "verifiable.backends.optimistic:OptimisticBackend",
+    "tee": "verifiable.backends.tee.backend:TeeBackend",
 }
 
 

@@ -6,7 +6,7 @@ backend's to judge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,10 @@ from verifiable.statement.strict_json import encode_hex
 from verifiable.statement.verdict import Check
 from verifiable.statement.versions import parse_version
 
-__all__ = ["HeldInputs", "examine_statement", "hold_inputs"]
+__all__ = ["ASSURANCES", "HeldInputs", "examine_statement", "hold_inputs"]
+
+ASSURANCES = ("hardware", "simulated")
+"""What a policy can ask of a root of trust."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,6 +118,7 @@ def examine_statement(
     program: ProgramCommitment | None,
     lock: Lock | None,
     record: Sequence[Check] = (),
+    enforced: Set[str] = frozenset(),
 ) -> tuple[Check, ...]:
     """Run the checks ST-3 to ST-13.
 
@@ -125,6 +129,7 @@ def examine_statement(
         program: commitment to the program that the verifier holds, made by itself.
         lock: the programs that the verifier trusts.
         record: the checks of the record that the policy pins, which pins the program too.
+        enforced: the policy's demands that the backend enforces, of `maximum_age_s`, `assurance`.
     """
     header = _examine_header(proof)
     pinned = _examine_program(proof, policy, program, lock, record)
@@ -143,7 +148,7 @@ def examine_statement(
         _examine_context(proof, policy),
         _examine_saturation(proof, policy),
         _examine_digest(proof, policy),
-        _examine_demands(policy),
+        _examine_demands(policy, enforced),
     )
 
 
@@ -314,14 +319,20 @@ def _examine_digest(proof: Proof, policy: Policy) -> Check:
     )
 
 
-def _examine_demands(policy: Policy) -> Check:
+def _examine_demands(policy: Policy, enforced: Set[str]) -> Check:
     # ST-13: a demand that nobody checks must not look as if it were met.
     demands = {"maximum_age_s": policy.maximum_age_s, "assurance": policy.assurance}
-    unmet = [f"{name}={value}" for name, value in demands.items() if value is not None]
+    unmet = [
+        f"{name}={value}"
+        for name, value in demands.items()
+        if value is not None
+        and (name not in enforced or (name == "assurance" and value not in ASSURANCES))
+    ]
     if unmet:
         return table.ST_13.failed(
             expected="demands that this verifier can check",
             found=", ".join(unmet),
-            hint="no backend of this release can show this; leave it out of the policy",
+            hint="evidence of this backend cannot show this: leave it out of the policy, or accept "
+            f"other backends; an assurance is one of {', '.join(ASSURANCES)}",
         )
     return table.ST_13.ok(expected="demands that this verifier can check", found="all of them")

@@ -69,6 +69,8 @@ class Verdict:
         checks: all checks in order.
         establishes, does_not_establish, reveals: sentences; nothing is established unless proven.
         details: lines for people on the evidence, as its backend has them; none unless proven.
+        assurance: `hardware` or `simulated`, where the evidence led to a root of trust; else empty.
+            Whoever shows a verdict says so if it is `simulated`.
         inputs, outputs: verified quantised values by name, int64 and read-only; None unless
             proven.
         input_values, output_values: the same as real numbers (float64); None unless proven.
@@ -82,6 +84,7 @@ class Verdict:
     does_not_establish: tuple[str, ...] = ()
     reveals: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    assurance: str = ""
     inputs: Mapping[str, IntArray] | None = None
     outputs: Mapping[str, IntArray] | None = None
     input_values: Mapping[str, FloatArray] | None = None
@@ -121,4 +124,5 @@ class Verdict:
             "does_not_establish": list(self.does_not_establish),
             "reveals": list(self.reveals),
             "details": list(self.details),
+            "assurance": self.assurance,
         }

@@ -133,10 +133,8 @@ def _vendor_findings(
     evidence: Evidence, policy: AttestationPolicy, allow_builtin_simulator: bool, now: datetime
 ) -> Findings:
     """TEE-1 to TEE-9 and TEE-18, by the vendor's own module, which is loaded when needed."""
-    if evidence.kind == "tdx":
-        from verifiable.backends.tee.dcap import verify_tdx as verify
-    elif evidence.kind == "sgx":
-        from verifiable.backends.tee.dcap import verify_sgx as verify
+    if evidence.kind in ("tdx", "sgx"):
+        from verifiable.backends.tee.dcap import verify_dcap as verify
     elif evidence.kind == "nitro":
         from verifiable.backends.tee.nitro import verify_nitro as verify
     else:

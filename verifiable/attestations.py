@@ -1,0 +1,123 @@
+"""What a caller demands of an attestation, put into the policy: nonce, and simulated roots.
+
+The policy holds all of it; these are the parts that change from one proof to the next, or that one
+wants to say in one word.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from verifiable.backends.base import TimedJudge
+from verifiable.backends.registry import backend_ids, get_backend
+from verifiable.errors import InvalidInput, MalformedFile, MissingDependency
+from verifiable.files import read_bytes
+from verifiable.sources import PathLike
+from verifiable.statement.attestation import AttestationPolicy
+from verifiable.statement.policy import Policy
+from verifiable.statement.proof import Proof
+
+__all__ = ["attested", "root_digest", "timed_judge"]
+
+_MAX_CERTIFICATE_BYTES = 64 << 10
+
+
+def timed_judge(proof: Proof) -> TimedJudge | None:
+    """The proof's backend, if its evidence has dates and a root of trust."""
+    if proof.backend not in backend_ids():
+        return None
+    try:
+        backend = get_backend(proof.backend)
+    except MissingDependency:
+        return None  # the verifier says so, if the policy accepts it
+    return backend if isinstance(backend, TimedJudge) else None
+
+
+def root_digest(source: bytes | PathLike) -> bytes:
+    """What a root certificate is known by: SHA-256 of its DER.
+
+    Args:
+        source: the certificate, or the path of its file, PEM or DER.
+
+    Raises:
+        MalformedFile: (code `bad-root-certificate`) it is no certificate.
+        ResourceLimit: the file is too large.
+    """
+    data = source
+    where = "simulated_roots"
+    if not isinstance(data, bytes):
+        where = os.fspath(data)
+        data = read_bytes(data, limit_bytes=_MAX_CERTIFICATE_BYTES)
+    try:
+        if data.lstrip().startswith(b"-----"):
+            certificate = x509.load_pem_x509_certificate(data)
+        else:
+            certificate = x509.load_der_x509_certificate(data)
+    except ValueError as cause:
+        raise MalformedFile(
+            "this is no X.509 certificate",
+            where=where,
+            hint="give the root's certificate, PEM or DER",
+            code="bad-root-certificate",
+        ) from cause
+    return certificate.fingerprint(hashes.SHA256())
+
+
+def attested(
+    policy: Policy,
+    proof: Proof,
+    *,
+    nonce: bytes | None = None,
+    allow_simulated: bool = False,
+    simulated_roots: Sequence[bytes | PathLike] = (),
+) -> Policy:
+    """The policy with what the caller demands of this proof's attestation.
+
+    Whoever allows simulated evidence accepts evidence of this kind; who relies on hardware names
+    the backend in the policy, with the reference values.
+
+    Raises:
+        InvalidInput: the evidence is none that a nonce could be in, or the nonce contradicts the
+            policy's.
+        MalformedFile: a root is no certificate.
+    """
+    roots = (
+        (simulated_roots,)
+        if isinstance(simulated_roots, bytes | str | os.PathLike)
+        else tuple(simulated_roots)
+    )
+    if nonce is None and not allow_simulated and not roots:
+        return policy
+    if timed_judge(proof) is None:
+        if nonce is not None or roots:
+            raise InvalidInput(
+                f"evidence of the backend {proof.backend} attests nothing",
+                where="nonce" if nonce is not None else "simulated_roots",
+                hint="leave --nonce and --trust-simulated-root out",
+                code="nothing-to-attest",
+            )
+        return policy
+    demands = policy.attestation or AttestationPolicy()
+    if nonce is not None:
+        if demands.nonce not in (None, nonce):
+            raise InvalidInput(
+                "the policy names another nonce",
+                where="nonce",
+                hint="leave one of the two out",
+                code="two-nonces",
+            )
+        demands = replace(demands, nonce=nonce)
+    if roots:
+        digests = frozenset(root_digest(root) for root in roots)
+        demands = replace(demands, simulated_roots=demands.simulated_roots | digests)
+    changed = replace(policy, attestation=demands)
+    if allow_simulated or roots:
+        changed = replace(changed, backends={proof.backend: None, **policy.backends})
+    if allow_simulated:
+        changed = replace(changed, allow_insecure=policy.allow_insecure | {"simulated_tee"})
+    return changed
