@@ -98,6 +98,10 @@ def _twice(field: str) -> bytes:
     return f'{{"{field}":"",{text[1:]}'.encode()
 
 
+def _signer_chain() -> str:
+    return intel_authority().tcb_signer.pem + intel_authority().root.pem
+
+
 _PEM_LIST = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"
 
 
@@ -153,6 +157,12 @@ COLLATERAL_DEFECTS = defect_rows(
         "TEE-18",
         "evidence-malformed",
         lambda: tcb_levels(_eight_components),
+    ),
+    (
+        "two-chains",
+        "TEE-18",
+        "evidence-malformed",
+        lambda: intel_case(fields=intel_fields(pck_certificate_chain=_signer_chain())),
     ),
     ("old-tcb-info-form", "TEE-18", "unsupported-evidence", lambda: signed_tcb_info(version=2)),
     (

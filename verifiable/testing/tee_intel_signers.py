@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from verifiable.backends.tee.simulator.authority import IntelAuthority, Issued
+from cryptography import x509
+
+from verifiable.backends.tee.simulator.authority import IntelAuthority, Issued, key_usage
 from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED, Seed
 from verifiable.testing.tee_intel_cases import (
     AT,
@@ -67,11 +69,11 @@ def _without(field: str) -> IntelCase:
     return intel_case(fields={k: v for k, v in intel_fields().items() if k != field})
 
 
-def _under_ca_named(name: str) -> IntelCase:
+def _authority(name: str = "Simulated SGX PCK Platform CA", **changes: Any) -> IntelCase:
+    """A machine whose intermediate authority is certified otherwise."""
     authority = IntelAuthority(INTEL_SEED, AT)
-    authority.intermediate = authority.issue(
-        "platform-ca", name, issuer=authority.root, path_length=0
-    )
+    issue: dict[str, Any] = {"issuer": authority.root, "path_length": 0}
+    authority.intermediate = authority.issue("platform-ca", name, **issue | changes)
     return intel_case(authority=authority)
 
 
@@ -104,6 +106,46 @@ def _other_chain() -> bytes:
         platform=authority.platform,
     )
     return authority.pck_chain_pem.encode()
+
+
+def _may_not_revoke() -> IntelCase:
+    certify_only = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return _authority(usage=certify_only)
+
+
+def _signed_by(text: str, who: Callable[[], Issued]) -> IntelCase:
+    """TCB info or QE identity signed by somebody whose chain the collateral then brings."""
+    authority, signer = intel_authority(), who()
+    chain = signer.pem + authority.root.pem
+    if signer.certificate.issuer != authority.root.certificate.subject:
+        chain = signer.pem + authority.intermediate.pem + authority.root.pem
+    changes: dict[str, Any] = {f"{text}_signer": signer, f"{text}_issuer_chain": chain}
+    return intel_case(fields=intel_fields(**changes))
+
+
+def _other_leaf() -> Issued:
+    return intel_authority().issue("other", "Simulated SGX Leaf", issuer=intel_authority().root)
+
+
+def _false_tcb_signer() -> Issued:
+    """The TCB signer's certificate with the platform's key."""
+    return Issued(intel_authority().tcb_signer.certificate, intel_authority().pck.key)
+
+
+def _tcb_signer(label: str = "tcb-signer", **changes: Any) -> Issued:
+    """A certificate that is named like the TCB signer's and wrong in one way."""
+    issue: dict[str, Any] = {"issuer": intel_authority().root}
+    return intel_authority().issue(label, "Simulated SGX TCB Signing", **issue | changes)
 
 
 ROOT_DEFECTS = defect_rows(
@@ -179,37 +221,38 @@ ROOT_DEFECTS = defect_rows(
     ("critical-extension", "TEE-3", "bad-chain", lambda: _leaf(critical=True)),
     ("leaf-expired", "TEE-3", "outside-validity", lambda: _leaf(valid_until=AT - SECOND)),
     (
+        "authority-expired",
+        "TEE-3",
+        "outside-validity",
+        lambda: _authority(valid_until=AT - SECOND),
+    ),
+    (
+        "tcb-signer-expired",
+        "TEE-3",
+        "outside-validity",
+        partial(_signed_by, "tcb_info", lambda: _tcb_signer(valid_until=AT - SECOND)),
+    ),
+    ("authority-is-a-leaf", "TEE-3", "bad-chain", lambda: _authority(path_length=None)),
+    (
+        "authority-may-not-certify",
+        "TEE-3",
+        "bad-chain",
+        lambda: _authority(usage=key_usage(is_ca=False)),
+    ),
+    ("authority-may-not-revoke", "TEE-3", "bad-chain", _may_not_revoke),
+    (
+        "pck-crl-of-a-part",
+        "TEE-3",
+        "bad-chain",
+        lambda: revocation_list("intermediate", extension=x509.DeltaCRLIndicator(1)),
+    ),
+    (
         "before-the-leaf",
         "TEE-3",
         "outside-validity",
         lambda: intel_case(now=AT.replace(year=2019)),
     ),
 )
-
-
-def _signed_by(text: str, who: Callable[[], Issued]) -> IntelCase:
-    """TCB info or QE identity signed by somebody whose chain the collateral then brings."""
-    authority, signer = intel_authority(), who()
-    chain = signer.pem + authority.root.pem
-    if signer.certificate.issuer != authority.root.certificate.subject:
-        chain = signer.pem + authority.intermediate.pem + authority.root.pem
-    changes: dict[str, Any] = {f"{text}_signer": signer, f"{text}_issuer_chain": chain}
-    return intel_case(fields=intel_fields(**changes))
-
-
-def _other_leaf() -> Issued:
-    return intel_authority().issue("other", "Simulated SGX Leaf", issuer=intel_authority().root)
-
-
-def _false_tcb_signer() -> Issued:
-    """The TCB signer's certificate with the platform's key."""
-    return Issued(intel_authority().tcb_signer.certificate, intel_authority().pck.key)
-
-
-def _tcb_signer(label: str = "tcb-signer", **changes: Any) -> Issued:
-    """A certificate that is named like the TCB signer's and wrong in one way."""
-    issue: dict[str, Any] = {"issuer": intel_authority().root}
-    return intel_authority().issue(label, "Simulated SGX TCB Signing", **issue | changes)
 
 
 def _wrong_signers(text: str) -> Iterator[DefectRow]:
@@ -248,7 +291,7 @@ ROLE_DEFECTS = defect_rows(
         "leaf-under-an-unknown-authority",
         "TEE-4",
         "wrong-signer-role",
-        lambda: _under_ca_named("Simulated SGX Some CA"),
+        lambda: _authority("Simulated SGX Some CA"),
     ),
     (
         "pck-crl-by-the-root",

@@ -22,7 +22,7 @@ from verifiable.backends.tee.pck import PCK_EXTENSION, PckExtension
 from verifiable.backends.tee.simulator.intel_platform import simulated_platform
 from verifiable.backends.tee.simulator.seeds import Seed
 
-__all__ = ["COLLATERAL_LIFE", "SIMULATED", "IntelAuthority", "Issued"]
+__all__ = ["COLLATERAL_LIFE", "SIMULATED", "IntelAuthority", "Issued", "key_usage"]
 
 SIMULATED = "SIMULATED - NOT A TEE"
 """Organisation in the name of every simulated certificate."""
@@ -119,6 +119,7 @@ class IntelAuthority:
         path_length: int | None = None,
         platform: PckExtension | None = None,
         critical: bool = False,
+        usage: x509.KeyUsage | None = None,
         valid_until: datetime = _VALID_UNTIL,
     ) -> Issued:
         """Issue a certificate; key and serial number come from the label.
@@ -130,6 +131,7 @@ class IntelAuthority:
             path_length: of an authority; None: it is a leaf.
             platform: what Intel's extension says; None: there is none.
             critical: whether that extension is critical, which nobody accepts.
+            usage: of the key; None: what an authority, or a leaf, needs.
             valid_until: its end.
         """
         key = self.seed.p256(f"intel/{label}")
@@ -151,7 +153,7 @@ class IntelAuthority:
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )
-            .add_extension(_usage(is_ca), critical=True)
+            .add_extension(key_usage(is_ca) if usage is None else usage, critical=True)
             .add_extension(x509.BasicConstraints(is_ca, path_length), critical=True)
         )
         if platform is not None:
@@ -167,6 +169,7 @@ class IntelAuthority:
         *,
         issued_at: datetime | None = None,
         valid_until: datetime | None = None,
+        extension: x509.ExtensionType | None = None,
     ) -> bytes:
         """Issue a revocation list as DER.
 
@@ -175,6 +178,7 @@ class IntelAuthority:
             revoked: serial numbers.
             issued_at: None: the authority's time.
             valid_until: when the next one is due; None: 30 days later.
+            extension: a further one, critical.
         """
         start = self.issued_at if issued_at is None else issued_at
         builder = (
@@ -188,6 +192,8 @@ class IntelAuthority:
                 critical=False,
             )
         )
+        if extension is not None:
+            builder = builder.add_extension(extension, critical=True)
         for serial in revoked:
             entry = (
                 x509.RevokedCertificateBuilder()
@@ -212,7 +218,8 @@ def _name(common_name: str) -> x509.Name:
     )
 
 
-def _usage(is_ca: bool) -> x509.KeyUsage:
+def key_usage(is_ca: bool) -> x509.KeyUsage:
+    """What the key of an authority may be used for, or a leaf's: as in Intel's certificates."""
     return x509.KeyUsage(
         digital_signature=not is_ca,
         content_commitment=not is_ca,
