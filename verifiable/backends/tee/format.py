@@ -7,22 +7,25 @@ written in several ways.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, cast
 
 from verifiable.backends.tee.binding import MAX_NONCE_BYTES, PUBLIC_KEY_BYTES
 from verifiable.backends.tee.evidence import Evidence
+from verifiable.backends.tee.evidence_json import (
+    EVIDENCE_KEYS,
+    evidence_to_json,
+    read_evidence,
+    read_time,
+    time_text,
+)
 from verifiable.backends.tee.signatures import SIGNATURE_BYTES
 from verifiable.errors import MalformedProof
-from verifiable.statement.attestation import AttestationKind
-from verifiable.statement.attestation_json import ATTESTATION_KINDS
 from verifiable.statement.hashing import DIGEST_BYTES
 from verifiable.statement.strict_json import (
     Field,
     decode_strict,
-    encode_base64,
     encode_canonical,
     encode_hex,
     read_format,
@@ -40,20 +43,10 @@ Mode = Literal["statement", "key"]
 MODES: tuple[Mode, ...] = ("statement", "key")
 
 _LIMIT_BYTES = 1 << 20
-_MAX_DOCUMENT_BYTES = 16 << 10
-_MAX_COLLATERAL_BYTES = 256 << 10
-_MAX_CERTIFICATES = 8
-_MAX_CERTIFICATE_BYTES = 8 << 10
-_MAX_LOG_BYTES = 64 << 10
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _KEYS = (
     "format",
     "mode",
-    "kind",
-    "document",
-    "collateral",
-    "chain",
-    "event_log",
+    *EVIDENCE_KEYS,
     "nonce",
     "key",
     "signature",
@@ -88,21 +81,16 @@ class Payload:
 
     def encode(self) -> bytes:
         """The payload's bytes, canonical JSON."""
-        evidence = self.evidence
         return encode_canonical(
             {
                 "format": PAYLOAD_FORMAT,
                 "mode": self.mode,
-                "kind": evidence.kind,
-                "document": encode_base64(evidence.document),
-                "collateral": encode_base64(evidence.collateral),
-                "chain": [encode_base64(der) for der in evidence.chain],
-                "event_log": encode_base64(evidence.event_log),
+                **evidence_to_json(self.evidence),
                 "nonce": encode_hex(self.nonce),
                 "key": encode_hex(self.key),
                 "signature": encode_hex(self.signature),
                 "challenge": encode_hex(self.challenge),
-                "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "at": time_text(self.at),
             }
         )
 
@@ -119,21 +107,12 @@ class Payload:
         mode = cast(Mode, found["mode"].choice(MODES))
         payload = cls(
             mode=mode,
-            evidence=Evidence(
-                kind=cast(AttestationKind, found["kind"].choice(ATTESTATION_KINDS)),
-                document=found["document"].base64(limit_bytes=_MAX_DOCUMENT_BYTES),
-                collateral=found["collateral"].base64(limit_bytes=_MAX_COLLATERAL_BYTES),
-                chain=tuple(
-                    item.base64(limit_bytes=_MAX_CERTIFICATE_BYTES)
-                    for item in found["chain"].array(limit=_MAX_CERTIFICATES)
-                ),
-                event_log=found["event_log"].base64(limit_bytes=_MAX_LOG_BYTES),
-            ),
+            evidence=read_evidence(found),
             nonce=found["nonce"].hex(limit_bytes=MAX_NONCE_BYTES),
             key=_sized(found["key"], (0, PUBLIC_KEY_BYTES)),
             signature=_sized(found["signature"], (0, SIGNATURE_BYTES)),
             challenge=_sized(found["challenge"], (0, DIGEST_BYTES)),
-            at=_time(found["at"]),
+            at=read_time(found["at"]),
         )
         _check_mode(payload, root)
         if payload.encode() != data:
@@ -161,13 +140,3 @@ def _sized(field: Field, sizes: tuple[int, ...]) -> bytes:
     if len(value) not in sizes:
         field.refuse(f"{' or '.join(map(str, sizes))} bytes are expected", code="out-of-bounds")
     return value
-
-
-def _time(field: Field) -> datetime:
-    text = field.text(limit_bytes=20)
-    if _TIME.fullmatch(text) is None:
-        field.refuse("a UTC time such as 2030-01-31T12:00:00Z is expected", code="bad-time")
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        field.refuse("there is no such time", code="bad-time")
