@@ -7,6 +7,7 @@ import pytest
 from verifiable.backends.tee.checks import TEE_10, TEE_12, VENDOR_CHECKS
 from verifiable.backends.tee.dcap import verify_dcap
 from verifiable.backends.tee.evidence import Evidence, Findings
+from verifiable.backends.tee.judge import Ruling, judge_evidence
 from verifiable.testing.tee_intel_cases import REPORT_DATA, intel_case
 from verifiable.testing.tee_intel_defects import (
     INTEL_CONTROLS,
@@ -32,6 +33,16 @@ NOT_INTELS = {
 
 def judged(case: IntelCase) -> Findings:
     return verify_dcap(case.evidence, case.policy, allow_builtin_simulator=False, now=case.now)
+
+
+def ruled(case: IntelCase) -> Ruling:
+    return judge_evidence(
+        case.evidence,
+        answer=None,
+        policy=case.policy,
+        now=case.now,
+        allow_builtin_simulator=False,
+    )
 
 
 def name_of(row: IntelDefect | IntelControl) -> str:
@@ -76,6 +87,24 @@ def test_a_control_is_accepted(control: IntelControl) -> None:
     assert findings.report is not None
     assert findings.report.tcb_status == control.status
     assert findings.report.report_data == REPORT_DATA
+
+
+@pytest.mark.parametrize("defect", INTEL_DEFECTS, ids=name_of)
+def test_the_whole_verdict_fails_in_that_line_alone(defect: IntelDefect) -> None:
+    ruling = ruled(defect.case())
+    failed = {check.id: check.code for check in ruling.checks if check.status == "failed"}
+    if defect.name in ("collateral-missing", "truncated-in-nothing"):
+        # nobody else could judge again what is not there
+        assert failed.pop("TEE-19") == "evidence-incomplete"
+    assert failed == {defect.check: defect.code}
+    assert not ruling.ok
+
+
+@pytest.mark.parametrize("control", INTEL_CONTROLS, ids=name_of)
+def test_the_whole_verdict_of_a_control_is_good(control: IntelControl) -> None:
+    ruling = ruled(control.case())
+    assert ruling.ok, [check for check in ruling.checks if not check.ok]
+    assert ruling.assurance == "simulated"
 
 
 @pytest.mark.parametrize("defect", LATER, ids=name_of)
