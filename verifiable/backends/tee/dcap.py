@@ -53,7 +53,7 @@ from verifiable.backends.tee.intel_policy import (
     platform_flags,
 )
 from verifiable.backends.tee.pck import PckExtension
-from verifiable.backends.tee.quote import EnclaveReport, TdReport
+from verifiable.backends.tee.quote import TdReport
 from verifiable.backends.tee.roots import trust
 from verifiable.backends.tee.tcb import Level, enclave_tcb, platform_tcb
 from verifiable.errors import InvalidInput, MalformedProof
@@ -218,17 +218,15 @@ def _report(parts: IntelEvidence, pck: PckExtension, level: PatchLevel) -> Repor
         details["tee_tcb_svn"] = body.tee_tcb_svn.hex()
         details["td_attributes"] = body.tdattributes.hex()
         details["xfam"] = body.xfam.hex()
-        measurements, register = _td_measurements(body), "rtmr3"
     else:
         details["attributes"] = body.attributes.hex()
-        measurements, register = _sgx_measurements(body), ""
     return Report(
         kind=quote.tee,
         root_sha256=sha256_of(parts.root),
         root_spki_sha256=spki_sha256_of(parts.root),
         report_data=body.report_data,
-        measurements=MappingProxyType(measurements),
-        program_register=register,
+        measurements=MappingProxyType(body.measurements),
+        program_register="rtmr3" if quote.tee == "tdx" else "",
         platform_id=pck.ppid,
         tcb_status=level.status,
         advisories=level.advisories,
@@ -236,29 +234,6 @@ def _report(parts: IntelEvidence, pck: PckExtension, level: PatchLevel) -> Repor
         flags=MappingProxyType(platform_flags(pck)),
         details=MappingProxyType(details),
     )
-
-
-def _td_measurements(body: TdReport) -> dict[str, bytes]:
-    found = {
-        "mrtd": body.mrtd,
-        **{f"rtmr{index}": register for index, register in enumerate(body.rtmrs)},
-        "mrseam": body.mrseam,
-        "mrconfigid": body.mrconfigid,
-        "mrowner": body.mrowner,
-        "mrownerconfig": body.mrownerconfig,
-    }
-    if body.mrservicetd is not None:
-        found["mrservicetd"] = body.mrservicetd
-    return found
-
-
-def _sgx_measurements(body: EnclaveReport) -> dict[str, bytes]:
-    return {
-        "mrenclave": body.mrenclave,
-        "mrsigner": body.mrsigner,
-        "isv_prod_id": body.isv_prod_id.to_bytes(2, "big"),
-        "isv_svn": body.isv_svn.to_bytes(2, "big"),
-    }
 
 
 def _form(parts: IntelEvidence) -> str:

@@ -84,6 +84,16 @@ class EnclaveReport:
         """Whether a debugger may read the enclave."""
         return bool(self.attributes[0] & self.DEBUG)
 
+    @property
+    def measurements(self) -> dict[str, bytes]:
+        """By name what says which enclave this is; numbers as two bytes, big-endian."""
+        return {
+            "mrenclave": self.mrenclave,
+            "mrsigner": self.mrsigner,
+            "isv_prod_id": self.isv_prod_id.to_bytes(2, "big"),
+            "isv_svn": self.isv_svn.to_bytes(2, "big"),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TdReport:
@@ -131,6 +141,21 @@ class TdReport:
             tee_tcb_svn2=data[584:600] if extended else None,
             mrservicetd=data[600:648] if extended else None,
         )
+
+    @property
+    def measurements(self) -> dict[str, bytes]:
+        """By name what says which workload this is, 48 bytes each."""
+        found = {
+            "mrtd": self.mrtd,
+            **{f"rtmr{index}": register for index, register in enumerate(self.rtmrs)},
+            "mrseam": self.mrseam,
+            "mrconfigid": self.mrconfigid,
+            "mrowner": self.mrowner,
+            "mrownerconfig": self.mrownerconfig,
+        }
+        if self.mrservicetd is not None:
+            found["mrservicetd"] = self.mrservicetd
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
