@@ -26,6 +26,7 @@ from verifiable.backends.tee.simulator.collateral_issuer import (
 )
 from verifiable.backends.tee.simulator.intel_platform import PLATFORM_LEVELS, simulated_platform
 from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED, Seed
+from verifiable.errors import InvalidInput
 
 FIVE_MINUTES = timedelta(minutes=5)
 
@@ -67,6 +68,12 @@ def test_other_time_zones_and_parts_of_seconds_change_nothing(authority: IntelAu
     elsewhere = NOW.astimezone(timezone(timedelta(hours=9)))
     same = IntelAuthority(SEED, elsewhere + timedelta(microseconds=999))
     assert everything(same) == everything(authority)
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        IntelAuthority(SEED, NOW.replace(tzinfo=None))
+    assert caught.value.code == "naive-time"
 
 
 def test_every_certificate_says_what_it_is(authority: IntelAuthority) -> None:

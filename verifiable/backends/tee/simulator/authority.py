@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from verifiable.backends.tee.pck import PCK_EXTENSION, PckExtension
 from verifiable.backends.tee.simulator.intel_platform import simulated_platform
 from verifiable.backends.tee.simulator.seeds import Seed
+from verifiable.errors import InvalidInput
 
 __all__ = ["COLLATERAL_LIFE", "SIMULATED", "IntelAuthority", "Issued", "key_usage"]
 
@@ -62,9 +63,14 @@ class IntelAuthority:
         seed: that all keys come from.
         now: with time zone; lists are issued five minutes before it, and live 30 days.
         platform: the machine of the PCK certificate; None: the seed's own, up to date.
+
+    Raises:
+        InvalidInput: (code `naive-time`) `now` has no time zone.
     """
 
     def __init__(self, seed: Seed, now: datetime, platform: PckExtension | None = None) -> None:
+        if now.tzinfo is None:
+            raise InvalidInput("the time has no time zone", where="now", code="naive-time")
         self.seed = seed
         self.issued_at = now.astimezone(UTC).replace(microsecond=0) - _BACK_DATED
         self.platform = simulated_platform(seed) if platform is None else platform
