@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import permutations
+from itertools import islice, permutations
 
 import pytest
 
@@ -90,7 +90,7 @@ def test_the_order_of_the_text_does_not_count() -> None:
     assert len(text["tcbLevels"]) > 1
     found = {
         TcbInfo.parse(compact(text | {"tcbLevels": list(order)}).encode()).signed.levels
-        for order in permutations(text["tcbLevels"])
+        for order in islice(permutations(reversed(text["tcbLevels"])), 24)
     }
     assert len(found) == 1
     assert found.pop()[0].status == "UpToDate"
