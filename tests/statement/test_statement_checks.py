@@ -663,6 +663,7 @@ def test_a_verdict_as_json_says_what_its_page_says() -> None:
         "does_not_establish",
         "reveals",
         "details",
+        "assurance",
     }
     assert told["verdict"] == "proven"
     checks = told["checks"]

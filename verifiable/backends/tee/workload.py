@@ -38,6 +38,7 @@ def examine_log(report: Report, event_log: bytes, program_root: bytes | None) ->
         event_log: as it was handed in.
         program_root: which program it must have loaded; None: any.
     """
+    # TEE-11: the log is the attester's word, and counts where it explains what was signed.
     expected = "no log, or one that replays to its register"
     if not event_log:
         return TEE_11.ok(expected=expected, found="no log")
@@ -94,6 +95,7 @@ def examine_code(
         event_log: where there is one, TEE-11 shows the program.
         program_root: of the statement; None where there is none, and no program is asked for.
     """
+    # TEE-10: only what somebody named is accepted; the simulator's own values are for its own root.
     builtin = report.root_sha256 == BUILTIN_SIMULATED_ROOTS.get(report.kind)
     references = [item for item in policy.references if item.kind == report.kind]
     incomplete = [item for item in references if missing_registers(item)]
