@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -22,7 +24,12 @@ from verifiable.statement.attestation import AttestationPolicy
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 
-__all__ = ["attested", "root_digest", "timed_judge"]
+if TYPE_CHECKING:
+    from verifiable.backends.base import Judgement
+    from verifiable.backends.tee.evidence import Evidence
+    from verifiable.backends.tee.judge import Ruling
+
+__all__ = ["attested", "evaluate_evidence", "root_digest", "timed_judge"]
 
 _MAX_CERTIFICATE_BYTES = 64 << 10
 
@@ -86,11 +93,7 @@ def attested(
             policy's.
         MalformedFile: a root is no certificate.
     """
-    roots = (
-        (simulated_roots,)
-        if isinstance(simulated_roots, bytes | str | os.PathLike)
-        else tuple(simulated_roots)
-    )
+    roots = _listed(simulated_roots)
     if nonce is None and not allow_simulated and not roots:
         return policy
     if timed_judge(proof) is None:
@@ -112,12 +115,61 @@ def attested(
                 code="two-nonces",
             )
         demands = replace(demands, nonce=nonce)
-    if roots:
-        digests = frozenset(root_digest(root) for root in roots)
-        demands = replace(demands, simulated_roots=demands.simulated_roots | digests)
+    demands = _with_roots(demands, roots)
     changed = replace(policy, attestation=demands)
     if allow_simulated or roots:
         changed = replace(changed, backends={proof.backend: None, **policy.backends})
     if allow_simulated:
         changed = replace(changed, allow_insecure=policy.allow_insecure | {"simulated_tee"})
     return changed
+
+
+def evaluate_evidence(
+    evidence: Evidence,
+    *,
+    policy: Policy,
+    now: datetime | None,
+    allow_simulated: bool = False,
+    simulated_roots: Sequence[bytes | PathLike] = (),
+) -> tuple[Ruling, Judgement]:
+    """Judge an attestation by itself: by the report data that the policy pins, not by a statement.
+
+    Args:
+        policy: its member `attestation` must name reference values and report data.
+        now: the time of judging, with a time zone.
+        allow_simulated: accept the built-in simulator, whose seed is public.
+        simulated_roots: certificates (or their files) of other simulated roots to accept.
+
+    Returns:
+        all nineteen checks with the verified report, and what follows from them.
+
+    Raises:
+        MissingDependency: a package that this kind of evidence is verified with is not installed.
+        MalformedFile: a root is no certificate.
+    """
+    from verifiable.backends.tee.conclusions import judgement_of
+    from verifiable.backends.tee.judge import judge_evidence
+
+    demands = _with_roots(policy.attestation or AttestationPolicy(), _listed(simulated_roots))
+    if policy.maximum_age_s is not None:
+        age_s = min(policy.maximum_age_s, demands.maximum_age_s)
+        demands = replace(demands, maximum_age_s=age_s)
+    ruling = judge_evidence(
+        evidence,
+        answer=None,
+        policy=demands,
+        now=now,
+        allow_builtin_simulator=allow_simulated or "simulated_tee" in policy.allow_insecure,
+        assurance=policy.assurance,
+        age_demanded=policy.maximum_age_s is not None,
+    )
+    return ruling, judgement_of(ruling, None, demands)
+
+
+def _listed(roots: Sequence[bytes | PathLike] | bytes | PathLike) -> tuple[bytes | PathLike, ...]:
+    return (roots,) if isinstance(roots, bytes | str | os.PathLike) else tuple(roots)
+
+
+def _with_roots(demands: AttestationPolicy, roots: Sequence[bytes | PathLike]) -> AttestationPolicy:
+    digests = frozenset(root_digest(root) for root in roots)
+    return replace(demands, simulated_roots=demands.simulated_roots | digests)

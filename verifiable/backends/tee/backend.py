@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -26,13 +25,11 @@ from verifiable.backends.base import (
 )
 from verifiable.backends.tee.answer import Answer
 from verifiable.backends.tee.checks import TEE_CHECKS
-from verifiable.backends.tee.conclusions import judgement_of
+from verifiable.backends.tee.conclusions import rule
 from verifiable.backends.tee.format import BACKEND_ID, MODES, VERSION, Mode, Payload
-from verifiable.backends.tee.judge import judge_evidence
 from verifiable.backends.tee.keys import TeeKey, key_under, simulator_key
 from verifiable.errors import InvalidInput
 from verifiable.program.program import IntArray, Program
-from verifiable.statement.attestation import AttestationPolicy
 from verifiable.statement.commitment import ProgramCommitment, commit_program
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
@@ -165,33 +162,12 @@ class TeeBackend:
             signature=payload.signature,
             challenge=payload.challenge,
         )
-        demands = _demands(policy)
-        ruling = judge_evidence(
-            payload.evidence,
-            answer=answer,
-            policy=demands,
-            now=now,
-            allow_builtin_simulator="simulated_tee" in policy.allow_insecure,
-            assurance=policy.assurance,
-            key=None if key is None else TeeKey.from_fields(key.fields),
-            age_demanded=policy.maximum_age_s is not None,
-        )
-        return judgement_of(ruling, payload, answer, demands)
+        pinned = None if key is None else TeeKey.from_fields(key.fields)
+        return rule(payload.evidence, policy, answer=answer, now=now, key=pinned)[1]
 
     def decode_key(self, fields: Mapping[str, str]) -> Key:
         """Rebuild a key from the fields of a lock."""
         return TeeKey.from_fields(fields).to_key()
-
-
-def _demands(policy: Policy) -> AttestationPolicy:
-    """The policy's demands on attestations, with the age that it demands of all evidence."""
-    limit_s = policy.maximum_age_s
-    if policy.attestation is None:
-        base = AttestationPolicy()
-        return base if limit_s is None else replace(base, maximum_age_s=limit_s)
-    if limit_s is None:
-        return policy.attestation
-    return replace(policy.attestation, maximum_age_s=min(limit_s, policy.attestation.maximum_age_s))
 
 
 def _settings(options: Options) -> tuple[SimulatedKind, Mode, bytes]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 
 from verifiable.backends.base import Judgement
 from verifiable.backends.tee.answer import Answer
-from verifiable.backends.tee.format import VERSION, Payload
-from verifiable.backends.tee.judge import Ruling
+from verifiable.backends.tee.format import VERSION
+from verifiable.backends.tee.evidence import Evidence
+from verifiable.backends.tee.judge import Ruling, judge_evidence
+from verifiable.backends.tee.keys import TeeKey
+from verifiable.backends.tee.signatures import address_of
 from verifiable.statement.attestation import AttestationKind, AttestationPolicy
+from verifiable.statement.policy import Policy
 from verifiable.statement.strict_json import encode_hex
 
-__all__ = ["judgement_of"]
+__all__ = ["judgement_of", "rule"]
 
 _SIGNER: Mapping[AttestationKind, str] = MappingProxyType(
     {
@@ -36,14 +42,51 @@ _SIMULATED_LIMITS = (
 )
 
 
-def judgement_of(
-    ruling: Ruling, payload: Payload, answer: Answer, policy: AttestationPolicy
-) -> Judgement:
-    """The backend's part of the verdict.
+def rule(
+    evidence: Evidence,
+    policy: Policy,
+    *,
+    answer: Answer | None,
+    now: datetime | None,
+    key: TeeKey | None,
+) -> tuple[Ruling, Judgement]:
+    """Judge evidence by all that a relying party's policy says of attestations.
 
     Args:
-        ruling: on the evidence of `payload`.
-        answer: the statement with what the payload says to bind it.
+        answer, now, key: as for `judge_evidence`.
+
+    Raises:
+        MissingDependency, InvalidInput: as `judge_evidence`.
+    """
+    demands = _demands(policy)
+    ruling = judge_evidence(
+        evidence,
+        answer=answer,
+        policy=demands,
+        now=now,
+        allow_builtin_simulator="simulated_tee" in policy.allow_insecure,
+        assurance=policy.assurance,
+        key=key,
+        age_demanded=policy.maximum_age_s is not None,
+    )
+    return ruling, judgement_of(ruling, answer, demands)
+
+
+def _demands(policy: Policy) -> AttestationPolicy:
+    """The policy's demands on attestations, with the age that it demands of all evidence."""
+    demands, limit_s = policy.attestation, policy.maximum_age_s
+    if demands is None:
+        return AttestationPolicy() if limit_s is None else AttestationPolicy(maximum_age_s=limit_s)
+    if limit_s is None:
+        return demands
+    return replace(demands, maximum_age_s=min(limit_s, demands.maximum_age_s))
+
+
+def judgement_of(ruling: Ruling, answer: Answer | None, policy: AttestationPolicy) -> Judgement:
+    """What follows from a ruling on some evidence.
+
+    Args:
+        answer: the statement with all that binds it; None: the policy pinned the report data.
         policy: the demands that were judged by.
     """
     report = ruling.report
@@ -51,15 +94,19 @@ def judgement_of(
         return Judgement(checks=ruling.checks, assurance=ruling.assurance)
     simulated = ruling.assurance == "simulated"
     signer = "a simulated root's key" if simulated else _SIGNER[report.kind]
-    what = (
-        "these measurements and this statement"
-        if payload.mode == "statement"
-        else f"these measurements and key {_address(answer)}, which signed this statement"
-    )
+    if answer is None:
+        what = "these measurements and the report data that the policy pins"
+    elif answer.mode == "statement":
+        what = "these measurements and this statement"
+    else:
+        address = encode_hex(address_of(answer.key))
+        what = f"these measurements and key {address}, which signed this statement"
     limits = list(_SIMULATED_LIMITS if simulated else _HARDWARE_LIMITS)
     if report.kind == "nitro" and not simulated:
         limits += _NITRO_LIMITS
-    if payload.mode == "key":
+    if answer is None:
+        limits.append("any statement about a program: the policy pinned the report data itself")
+    elif answer.mode == "key":
         limits.append("the state of the machine after the key was attested")
     if policy.nonce is None:
         limits.append(
@@ -75,7 +122,7 @@ def judgement_of(
         does_not_establish=tuple(limits),
         reveals=("the platform's identity and the statement's roots: in the evidence",),
         verified_version=VERSION,
-        details=_details(ruling, payload),
+        details=_details(ruling, answer),
         assurance=ruling.assurance,
     )
 
@@ -93,25 +140,29 @@ def _weakenings(policy: AttestationPolicy) -> list[str]:
     return found
 
 
-def _address(answer: Answer) -> str:
-    from verifiable.backends.tee.signatures import address_of
+def _bound(answer: Answer | None) -> str:
+    """What was signed beside the measurements."""
+    if answer is None:
+        return "the report data that the policy pins"
+    if answer.mode == "statement":
+        return "this statement"
+    return f"key {_address(answer)}, which signed this statement"
 
-    return encode_hex(address_of(answer.key))
 
-
-def _details(ruling: Ruling, payload: Payload) -> tuple[str, ...]:
+def _details(ruling: Ruling, answer: Answer | None) -> tuple[str, ...]:
     """Lines for people; nothing rests on them."""
     report = ruling.report
     if report is None:
         return ()
     mark = "SIMULATED: " if ruling.assurance == "simulated" else ""
     modes = {
-        "statement": "a quote for this statement alone",
-        "key": "a quote for a key, which signs statements",
+        "": "evidence by itself, for no statement",
+        "statement": "statement, a quote for this statement alone",
+        "key": "key, a quote for a key, which signs statements",
     }
     lines = [
         f"assurance: {ruling.assurance}",
-        f"mode: {payload.mode}, {modes[payload.mode]}",
+        *(() if answer is None else (f"mode: {answer.mode}, {modes[answer.mode]}",)),
         str(ruling.freshness),
         f"root {report.root_sha256.hex()}",
         f"platform {report.platform_id.hex() or 'not named'}",
