@@ -147,23 +147,12 @@ def evaluate_evidence(
         MissingDependency: a package that this kind of evidence is verified with is not installed.
         MalformedFile: a root is no certificate.
     """
-    from verifiable.backends.tee.conclusions import judgement_of
-    from verifiable.backends.tee.judge import judge_evidence
+    from verifiable.backends.tee.conclusions import rule
 
     demands = _with_roots(policy.attestation or AttestationPolicy(), _listed(simulated_roots))
-    if policy.maximum_age_s is not None:
-        age_s = min(policy.maximum_age_s, demands.maximum_age_s)
-        demands = replace(demands, maximum_age_s=age_s)
-    ruling = judge_evidence(
-        evidence,
-        answer=None,
-        policy=demands,
-        now=now,
-        allow_builtin_simulator=allow_simulated or "simulated_tee" in policy.allow_insecure,
-        assurance=policy.assurance,
-        age_demanded=policy.maximum_age_s is not None,
-    )
-    return ruling, judgement_of(ruling, None, demands)
+    allowed = frozenset(("simulated_tee",)) if allow_simulated else frozenset()
+    demanded = replace(policy, attestation=demands, allow_insecure=policy.allow_insecure | allowed)
+    return rule(evidence, demanded, answer=None, now=now, key=None)
 
 
 def _listed(roots: Sequence[bytes | PathLike] | bytes | PathLike) -> tuple[bytes | PathLike, ...]:

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from verifiable.backends.base import Judgement
 from verifiable.backends.tee.answer import Answer
-from verifiable.backends.tee.format import VERSION
 from verifiable.backends.tee.evidence import Evidence
+from verifiable.backends.tee.format import VERSION
 from verifiable.backends.tee.judge import Ruling, judge_evidence
 from verifiable.backends.tee.keys import TeeKey
 from verifiable.backends.tee.signatures import address_of
@@ -140,15 +140,6 @@ def _weakenings(policy: AttestationPolicy) -> list[str]:
     return found
 
 
-def _bound(answer: Answer | None) -> str:
-    """What was signed beside the measurements."""
-    if answer is None:
-        return "the report data that the policy pins"
-    if answer.mode == "statement":
-        return "this statement"
-    return f"key {_address(answer)}, which signed this statement"
-
-
 def _details(ruling: Ruling, answer: Answer | None) -> tuple[str, ...]:
     """Lines for people; nothing rests on them."""
     report = ruling.report
@@ -162,7 +153,7 @@ def _details(ruling: Ruling, answer: Answer | None) -> tuple[str, ...]:
     }
     lines = [
         f"assurance: {ruling.assurance}",
-        *(() if answer is None else (f"mode: {answer.mode}, {modes[answer.mode]}",)),
+        f"mode: {modes['' if answer is None else answer.mode]}",
         str(ruling.freshness),
         f"root {report.root_sha256.hex()}",
         f"platform {report.platform_id.hex() or 'not named'}",
