@@ -111,10 +111,21 @@ _BINDING = {
 }
 """Of binding, payload and policy."""
 
+_FILES = {
+    "bad-certificate": "The file of a certificate holds no certificate in PEM. Give one "
+    "certificate a file, PEM or DER.",
+    "kind-needed": "Evidence in a vendor's own form does not say whose it is. Name its kind; a "
+    "bundle holds it.",
+    "two-sources": "A bundle holds all that lies beside its evidence, and the command line names "
+    "some of it too. Leave one of the two out.",
+}
+"""Of files on a command line."""
+
 ATTESTATION_CODES: Mapping[str, str] = MappingProxyType(
     {
         **_CHECKS,
         **_BINDING,
+        **_FILES,
         "seed-too-short": "A simulated authority needs a seed of 16 bytes or more. Take 32 random "
         "bytes, or leave the seed out for the built-in, public one.",
     }

@@ -36,6 +36,7 @@ COMMANDS = (
     "register",
     "registry",
     "dispute",
+    "tee",
     "explain",
     "srs",
     "cache",

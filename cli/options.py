@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,8 +22,11 @@ from .console import Console
 
 __all__ = [
     "FILE",
+    "FOLDER",
+    "attestation_trust_options",
     "backend_option",
     "cache_option",
+    "hex_bytes",
     "hex_digest",
     "input_options",
     "interruptible",
@@ -33,6 +37,7 @@ __all__ = [
     "shapes_of",
     "srs_option",
     "time_limit_option",
+    "time_option",
     "visibility_option",
     "weights_option",
 ]
@@ -40,17 +45,27 @@ __all__ = [
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+
 Function = Callable[..., Any]
 
 
-def hex_digest(ctx: click.Context, parameter: click.Parameter, value: str | None) -> bytes | None:
-    """Read 64 hex digits, `0x` in front or not (a callback of options)."""
-    if value is None:
-        return None
-    digits = value.removeprefix("0x")
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
-        raise click.BadParameter("64 hex digits are needed (32 bytes)", ctx, parameter)
-    return bytes.fromhex(digits)
+def hex_bytes(size: int) -> Callable[[click.Context, click.Parameter, str | None], bytes | None]:
+    """A callback of options: read `size` bytes in hex, `0x` in front or not."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, value: str | None) -> bytes | None:
+        if value is None:
+            return None
+        digits = value.removeprefix("0x")
+        if not re.fullmatch(rf"[0-9a-fA-F]{{{2 * size}}}", digits):
+            told = f"{2 * size} hex digits are needed ({size} bytes)"
+            raise click.BadParameter(told, ctx, parameter)
+        return bytes.fromhex(digits)
+
+    return read
+
+
+hex_digest = hex_bytes(32)
 
 
 def reporting(function: Function) -> Function:
@@ -112,6 +127,47 @@ shape_option = click.option(
     metavar="NAME=1,3,48,48",
     help="Fix the shape of an input with dynamic axes; repeat for more inputs.",
 )
+
+
+def _time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    if _TIME.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except ValueError as cause:
+            raise click.BadParameter(str(cause), ctx, parameter) from cause
+    raise click.BadParameter("a UTC time such as 2030-01-31T12:00:00Z is needed", ctx, parameter)
+
+
+time_option = click.option(
+    "--at",
+    "now",
+    callback=_time,
+    metavar="TIME",
+    help="The time of judging, in UTC; now, if it is left out. Attestations have dates.",
+)
+
+
+def attestation_trust_options(function: Function) -> Function:
+    """Add `--allow-simulated` and `--trust-simulated-root`: which roots count beside vendors'."""
+    for option in (
+        click.option(
+            "--trust-simulated-root",
+            "simulated_roots",
+            type=FILE,
+            multiple=True,
+            metavar="CERT",
+            help="Also trust this root, a certificate; what it signs counts as simulated.",
+        ),
+        click.option(
+            "--allow-simulated",
+            is_flag=True,
+            help="Accept the built-in simulated enclave, whose seed is public (tests and demos).",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 def output_option(what: str, *, required: bool = True) -> Callable[[Function], Function]:

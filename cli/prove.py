@@ -43,6 +43,18 @@ __all__ = ["command"]
 @local_setup_option
 @srs_option
 @weights_option
+@click.option("--tee-kind", type=click.Choice(("tdx", "nitro", "snp")), help="Whose attestation.")
+@click.option(
+    "--tee-mode",
+    type=click.Choice(("statement", "key")),
+    help="An attestation for each statement, or one for a key that signs them.",
+)
+@click.option(
+    "--nonce",
+    callback=hex_digest,
+    metavar="HEX",
+    help="What the verifier wants attestations made for, 32 bytes.",
+)
 @cache_option
 @time_limit_option
 @reporting
@@ -58,6 +70,9 @@ def command(
     insecure_local_setup: bool,
     srs: Path | None,
     weights: str | None,
+    tee_kind: str | None,
+    tee_mode: str | None,
+    nonce: bytes | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -82,6 +97,9 @@ def command(
             insecure_local_setup=insecure_local_setup,
             srs=srs,
             weights=weights,
+            tee_kind=tee_kind,
+            tee_mode=tee_mode,
+            nonce=nonce,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,

@@ -14,42 +14,35 @@ from .console import Console, seconds_text
 from .exits import FAILED, OK, UNREADABLE
 from .options import (
     FILE,
+    attestation_trust_options,
     cache_option,
     hex_digest,
     interruptible,
     reporting,
     srs_option,
     time_limit_option,
+    time_option,
 )
 from .prove import shown
 
 if TYPE_CHECKING:
-    from verifiable.statement.verdict import Verdict
+    from collections.abc import Sequence
 
-__all__ = ["command"]
+    from verifiable.statement.verdict import Check, Verdict
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+__all__ = ["command", "show_checks", "show_verdict", "verdict_document"]
+
 _EXITS = {"proven": OK, "not_proven": FAILED, "undecided": UNREADABLE}
-_ALWAYS_FOUND = ("KEY-1", "RG-4", "RG-5", "EZ-6", "GK-4", "OP-21", "OP-27", "OP-29", "OP-25")
+_ALWAYS_FOUND = (
+    "KEY-1", "RG-4", "RG-5", "EZ-6", "GK-4", "OP-21", "OP-27", "OP-29", "OP-25",
+    "TEE-2", "TEE-6", "TEE-14", "TEE-16",
+)  # fmt: skip
 """Passed or not, what one relies on is worth a look: who derived the key, which block was read, who
-made the record and the setup, how many bits of soundness there are, which game it was."""
+made the record and the setup, how many bits of soundness there are, which game it was, and of an
+attestation its assurance, patch level, age and machine."""
 
 _ROOT = re.compile(r"(?<![0-9a-f])(0x)?([0-9a-f]{8})[0-9a-f]{52}([0-9a-f]{4})(?![0-9a-f])")
 _MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "not run", "undecided": "undecided"}
-
-
-def _time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    if _TIME.fullmatch(value):
-        try:
-            return datetime.fromisoformat(value).astimezone(UTC)
-        except ValueError as cause:
-            raise click.BadParameter(str(cause), ctx, parameter) from cause
-    raise click.BadParameter("a UTC time such as 2030-01-31T12:00:00Z is needed", ctx, parameter)
-
-
-_AT_HELP = "The time of judging, in UTC. No check of today's backends depends on it."
 
 
 @click.command("verify", short_help="Check a proof.")
@@ -57,7 +50,7 @@ _AT_HELP = "The time of judging, in UTC. No check of today's backends depends on
 @click.option("--program", type=FILE, help="The program; its key is derived here if need be.")
 @click.option("--lock", type=FILE, help="Trusted programs and keys (see `verifiable lock`).")
 @click.option("--policy", type=FILE, help="What you demand of a proof, a JSON file.")
-@click.option("--at", "now", callback=_time, metavar="TIME", help=_AT_HELP)
+@time_option
 @click.option(
     "--input", "input_path", type=FILE, help="The raw input (.npz), where the proof hides it."
 )
@@ -98,6 +91,13 @@ _AT_HELP = "The time of judging, in UTC. No check of today's backends depends on
     is_flag=True,
     help="Accept a development chain, whose holder can rewrite it (tests and demos).",
 )
+@click.option(
+    "--nonce",
+    callback=hex_digest,
+    metavar="HEX",
+    help="What you asked the prover to attest for, 32 bytes (tee proofs).",
+)
+@attestation_trust_options
 @srs_option
 @cache_option
 @time_limit_option
@@ -118,6 +118,9 @@ def command(
     game: bytes | None,
     recheck: bool,
     allow_local_chain: bool,
+    nonce: bytes | None,
+    allow_simulated: bool,
+    simulated_roots: tuple[Path, ...],
     srs: Path | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
@@ -152,7 +155,10 @@ def command(
             game=game,
             recheck=recheck,
             allow_local_chain=allow_local_chain,
-            now=now,
+            nonce=nonce,
+            allow_simulated=allow_simulated,
+            simulated_roots=simulated_roots,
+            now=now or datetime.now(UTC),
             srs=srs,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
@@ -183,30 +189,7 @@ def verdict_document(verdict: Verdict, verify_s: float) -> dict[str, object]:
 
 def show_verdict(out: Console, verdict: Verdict, verify_s: float) -> None:
     """Write the table of checks, what they mean, and the verdict as the last line."""
-    out.table(
-        ("check", "what", "result", "found"),
-        [
-            (
-                check.id,
-                check.name,
-                _MARKS[check.status],
-                "" if check.ok and check.id not in _ALWAYS_FOUND else _short(check.found),
-            )
-            for check in verdict.checks
-        ],
-        styles={"ok": "green", "FAILED": "bold red", "undecided": "yellow", "not run": "dim"},
-    )
-    for check in verdict.failed:
-        if check.status == "skipped":
-            continue
-        out.line(f"{check.id} {check.name} [{check.code}]", style="bold")
-        for label, text in (
-            ("expected", check.expected),
-            ("found", check.found),
-            ("what to do", check.hint),
-        ):
-            if text:
-                out.line(f"  {label}: {text}")
+    show_checks(out, verdict.checks)
     if verdict.outcome != "proven":
         out.line("Establishes: nothing", style="bold")
     limits = verdict.does_not_establish if verdict.outcome == "proven" else ()
@@ -223,6 +206,34 @@ def show_verdict(out: Console, verdict: Verdict, verify_s: float) -> None:
     for name, values in (verdict.outputs or {}).items():
         out.line(f"verified output {name!r} = {shown(values.reshape(-1).tolist())}")
     out.line(_last_line(verdict, verify_s), style=_STYLES[verdict.outcome])
+
+
+def show_checks(out: Console, checks: Sequence[Check]) -> None:
+    """Write the table of checks, and all that is known of those that did not pass."""
+    out.table(
+        ("check", "what", "result", "found"),
+        [
+            (
+                check.id,
+                check.name,
+                _MARKS[check.status],
+                "" if check.ok and check.id not in _ALWAYS_FOUND else _short(check.found),
+            )
+            for check in checks
+        ],
+        styles={"ok": "green", "FAILED": "bold red", "undecided": "yellow", "not run": "dim"},
+    )
+    for check in sorted(checks, key=lambda item: item.status != "failed"):
+        if check.status not in ("failed", "undecided"):
+            continue
+        out.line(f"{check.id} {check.name} [{check.code}]", style="bold")
+        for label, text in (
+            ("expected", check.expected),
+            ("found", check.found),
+            ("what to do", check.hint),
+        ):
+            if text:
+                out.line(f"  {label}: {text}")
 
 
 def _short(text: str) -> str:

@@ -46,6 +46,19 @@ class Check:
         """Whether the check was run and passed."""
         return self.status == "ok"
 
+    def to_json(self) -> dict[str, object]:
+        """The result as JSON-ready objects."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "ok": self.ok,
+            "status": self.status,
+            "code": self.code,
+            "expected": self.expected,
+            "found": self.found,
+            "hint": self.hint,
+        }
+
 
 def outcome_of(checks: tuple[Check, ...]) -> Outcome:
     """The outcome that checks add up to; anything but all ok is never `proven`."""
@@ -107,19 +120,7 @@ class Verdict:
             "verdict": self.outcome,
             "statement_digest": encode_hex(self.statement_digest),
             "backend": self.backend,
-            "checks": [
-                {
-                    "id": check.id,
-                    "name": check.name,
-                    "ok": check.ok,
-                    "status": check.status,
-                    "code": check.code,
-                    "expected": check.expected,
-                    "found": check.found,
-                    "hint": check.hint,
-                }
-                for check in self.checks
-            ],
+            "checks": [check.to_json() for check in self.checks],
             "establishes": list(self.establishes),
             "does_not_establish": list(self.does_not_establish),
             "reveals": list(self.reveals),
