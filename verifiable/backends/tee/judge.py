@@ -133,13 +133,18 @@ def _vendor_findings(
     evidence: Evidence, policy: AttestationPolicy, allow_builtin_simulator: bool, now: datetime
 ) -> Findings:
     """TEE-1 to TEE-9 and TEE-18, by the vendor's own module, which is loaded when needed."""
+    how = {"allow_builtin_simulator": allow_builtin_simulator}
     if evidence.kind in ("tdx", "sgx"):
-        from verifiable.backends.tee.dcap import verify_dcap as verify
-    elif evidence.kind == "nitro":
-        from verifiable.backends.tee.nitro import verify_nitro as verify
-    else:
-        from verifiable.backends.tee.snp import verify_snp as verify
-    return verify(evidence, policy, allow_builtin_simulator=allow_builtin_simulator, now=now)
+        from verifiable.backends.tee.dcap import verify_dcap
+
+        return verify_dcap(evidence, policy, **how, now=now)
+    if evidence.kind == "nitro":
+        from verifiable.backends.tee.nitro import verify_nitro
+
+        return verify_nitro(evidence, policy, **how, now=now)
+    from verifiable.backends.tee.snp import verify_snp
+
+    return verify_snp(evidence, policy, **how, now=now)
 
 
 def _apply_assurance(done: dict[str, Check], findings: Findings, demanded: str | None) -> None:
