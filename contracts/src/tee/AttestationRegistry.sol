@@ -33,9 +33,6 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
         "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
     );
 
-    bytes32 private constant BARE_DOMAIN_TYPE =
-        keccak256("EIP712Domain(string name,string version)");
-
     bytes32 private constant NAME = keccak256("verifiable/tee");
 
     bytes32 private constant VERSION = keccak256("1");
@@ -43,6 +40,9 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
     /// @dev Of the group of secp256k1, halved: what `s` of a canonical signature may be at most.
     uint256 private constant HALF_ORDER =
         0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
+
+    /// @dev Domain of `Inference`: name and version only, see `verifyInference`.
+    bytes32 private immutable INFERENCE_DOMAIN;
 
     /// @dev Keys; one whose life ends in second zero was never registered.
     mapping(address key => Key record) private _keys;
@@ -56,6 +56,9 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
         TrustLists(svn, qeSvn)
     {
         P256Verify.requirePrecompile();
+        INFERENCE_DOMAIN = keccak256(
+            abi.encode(keccak256("EIP712Domain(string name,string version)"), NAME, VERSION)
+        );
     }
 
     /// @inheritdoc IAttestationRegistry
@@ -88,7 +91,7 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
 
     /// @inheritdoc IAttestationRegistry
     function invalidate(address key) external {
-        (Fault fault,) = _judge(_keys[key]);
+        (Fault fault,,) = _judge(_keys[key]);
 
         // INVARIANT AR-17: nobody but the owner cuts a key that counts.
         if (fault == Fault.None) revert AttestationRegistry_KeyStillValid(key);
@@ -98,7 +101,7 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
 
     /// @inheritdoc IAttestationRegistry
     function revokeKey(address key) external onlyOwner {
-        (Fault fault,) = _judge(_keys[key]);
+        (Fault fault,,) = _judge(_keys[key]);
         _revoke(key, fault == Fault.None ? Fault.Revoked : fault);
     }
 
@@ -110,26 +113,25 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
         bytes32 context,
         bytes calldata sig
     ) external view returns (address key, bool hardware) {
-        bytes32 separator = keccak256(abi.encode(BARE_DOMAIN_TYPE, NAME, VERSION));
-        bytes32 message =
-            keccak256(abi.encode(INFERENCE_TYPE, programRoot, inputRoot, outputRoot, context));
-        key = _signer(separator, message, sig);
+        bytes32 message = keccak256(
+            abi.encode(INFERENCE_TYPE, programRoot, inputRoot, outputRoot, context)
+        );
+        key = _signer(INFERENCE_DOMAIN, message, sig);
 
-        Key memory record = _keys[key];
-        (Fault fault, bytes32 program) = _judge(record);
+        Fault fault;
+        bytes32 program;
+        (fault, program, hardware) = _judge(_keys[key]);
 
         // INVARIANT AR-16: all that admitted the key still holds, and holds under the same number.
         if (fault != Fault.None) revert AttestationRegistry_KeyNotValid(key, fault);
 
         // INVARIANT AR-16: a key speaks for the program that it runs.
         if (program != programRoot) revert AttestationRegistry_WrongProgram(key, program);
-
-        hardware = _platforms[record.platform].hardware;
     }
 
     /// @inheritdoc IAttestationRegistry
     function faultOf(address key) external view returns (Fault fault) {
-        (fault,) = _judge(_keys[key]);
+        (fault,,) = _judge(_keys[key]);
     }
 
     /// @inheritdoc IAttestationRegistry
@@ -197,7 +199,7 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
         }
 
         record.platform = _knownPlatform(platformId);
-        Platform storage platform = _platforms[record.platform];
+        Admission memory platform = _admissions[record.platform];
         uint256 until = platform.until;
 
         // INVARIANT AR-10: the platform counts now.
@@ -207,7 +209,8 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
         }
 
         // INVARIANT AR-10: its key, which the vendor certified, speaks for the quoting enclave.
-        if (!QuotePrefix.isReportSigned(quote, platform.pckX, platform.pckY)) {
+        PckKey storage pck = _pckKeys[platformId];
+        if (!QuotePrefix.isReportSigned(quote, pck.x, pck.y)) {
             revert AttestationRegistry_QeSignature();
         }
 
@@ -269,25 +272,29 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
     /// @dev What is wrong with a key now: the first of all that it rests on.
     /// @param record What stands of it.
     /// @return fault `None` if all holds.
-    /// @return program What it runs; zero if that was not looked at.
-    function _judge(Key memory record) private view returns (Fault fault, bytes32 program) {
-        if (record.until == 0) return (Fault.Unknown, 0);
-        if (record.revoked) return (Fault.Revoked, 0);
-        if (block.timestamp > record.until) return (Fault.Expired, 0);
+    /// @return program What it runs; like the next, only looked at if nothing before is wrong.
+    /// @return hardware Whether its platform is no simulated one.
+    function _judge(Key memory record)
+        private
+        view
+        returns (Fault fault, bytes32 program, bool hardware)
+    {
+        if (record.until == 0) return (Fault.Unknown, 0, false);
+        if (record.revoked) return (Fault.Revoked, 0, false);
+        if (block.timestamp > record.until) return (Fault.Expired, 0, false);
 
-        Platform storage platform = _platforms[record.platform];
-        if (platform.revoked) return (Fault.PlatformRevoked, 0);
-        if (block.timestamp > platform.until) return (Fault.PlatformExpired, 0);
+        Admission memory platform = _admissions[record.platform];
+        if (platform.revoked) return (Fault.PlatformRevoked, 0, false);
+        if (block.timestamp > platform.until) return (Fault.PlatformExpired, 0, false);
+        hardware = platform.hardware;
 
         program = _programs[record.grant];
-        if (program == bytes32(0)) return (Fault.WorkloadDropped, 0);
+        if (program == bytes32(0)) return (Fault.WorkloadDropped, 0, hardware);
 
         Minimum memory lowest = _minimum;
-        if (!_atLeast(record.svn, lowest.svn)) return (Fault.SvnTooLow, program);
-        if (record.qeSvn < lowest.qeSvn) return (Fault.QeSvnTooLow, program);
-        if (!_countsFeatures(lowest.features, record.features)) {
-            return (Fault.FeaturesDropped, program);
-        }
+        if (!_atLeast(record.svn, lowest.svn)) fault = Fault.SvnTooLow;
+        else if (record.qeSvn < lowest.qeSvn) fault = Fault.QeSvnTooLow;
+        else if (!_countsFeatures(lowest.features, record.features)) fault = Fault.FeaturesDropped;
     }
 
     /// @dev See `bindingOf`.
@@ -319,16 +326,16 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
             revert AttestationRegistry_SignatureLength(signature.length);
         }
 
+        (bytes32 r, bytes32 s) = abi.decode(signature, (bytes32, bytes32));
         uint8 v = uint8(signature[64]);
-        bytes32 s = bytes32(signature[32:64]);
 
         // INVARIANT AR-14: of the two signatures that everybody can make of one, only one counts.
         if (uint256(s) > HALF_ORDER || (v != 27 && v != 28)) {
             revert AttestationRegistry_SignatureNotCanonical();
         }
 
-        bytes32 digest = keccak256(abi.encodePacked(hex"1901", separator, message));
-        signer = ecrecover(digest, v, bytes32(signature[0:32]), s);
+        bytes32 digest = keccak256(abi.encodePacked(bytes2(0x1901), separator, message));
+        signer = ecrecover(digest, v, r, s);
 
         // INVARIANT AR-14: the precompile answers zero to what is no signature.
         if (signer == address(0)) revert AttestationRegistry_NoSigner();

@@ -8,20 +8,24 @@ import {IGovernance} from "./IGovernance.sol";
 /// @dev Each entry gets a number when it is allowed, and a new one when it is allowed again. Keys
 ///      keep numbers, so what was distrusted once never counts again for keys of before.
 interface ITrustLists is IGovernance {
-    /// @notice A machine whose PCK key was admitted.
-    /// @param pckX Coordinate of the key.
-    /// @param pckY Coordinate of the key.
+    /// @notice A machine that was admitted: all of it that is looked at whenever its keys are used.
     /// @param ppid Its name by Intel; 16 bytes of the certificate.
     /// @param until Last second of its collateral.
     /// @param hardware False for a simulated one.
     /// @param revoked It counts for nothing.
-    struct Platform {
-        bytes32 pckX;
-        bytes32 pckY;
+    struct Admission {
         bytes16 ppid;
         uint64 until;
         bool hardware;
         bool revoked;
+    }
+
+    /// @notice The key by which a machine's quoting enclave is certified.
+    /// @param x Coordinate.
+    /// @param y Coordinate.
+    struct PckKey {
+        bytes32 x;
+        bytes32 y;
     }
 
     /// @notice A platform was admitted, or its collateral renewed.
@@ -163,12 +167,13 @@ interface ITrustLists is IGovernance {
 
     /// @notice The last admission of a platform.
     /// @param platformId Its id; reverts if there was none.
-    /// @return platform All of it.
+    /// @return admission What it is worth.
     /// @return number Of the admission.
+    /// @return key Its PCK key.
     function platformOf(bytes32 platformId)
         external
         view
-        returns (Platform memory platform, uint24 number);
+        returns (Admission memory admission, uint24 number, PckKey memory key);
 
     /// @notice The program of a workload.
     /// @param workload Any.

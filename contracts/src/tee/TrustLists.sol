@@ -13,7 +13,7 @@ abstract contract TrustLists is Governance, ITrustLists {
     uint256 public constant MAX_PLATFORM_LIFE = 30 days;
 
     /// @notice How often features can be allowed in all.
-    uint8 public constant MAX_FEATURES = 112;
+    uint8 public constant MAX_FEATURES = 111;
 
     /// @dev TDATTRIBUTES with SEPT_VE_DISABLE only, and the usual XFAM.
     bytes16 private constant USUAL_FEATURES = 0x0000001000000000e702060000000000;
@@ -41,7 +41,10 @@ abstract contract TrustLists is Governance, ITrustLists {
     Counters private _counters;
 
     /// @dev Admissions by number.
-    mapping(uint24 number => Platform platform) internal _platforms;
+    mapping(uint24 number => Admission admission) internal _admissions;
+
+    /// @dev Keys of platforms; never changed.
+    mapping(bytes32 platformId => PckKey key) internal _pckKeys;
 
     /// @dev Last admission of a platform.
     mapping(bytes32 platformId => uint24 number) internal _platformNumbers;
@@ -76,15 +79,13 @@ abstract contract TrustLists is Governance, ITrustLists {
         uint24 number = _platformNumbers[platformId];
 
         // INVARIANT AR-4: a platform that was revoked gets a new number, so its old keys stay cut.
-        if (number == 0 || _platforms[number].revoked) {
+        if (number == 0 || _admissions[number].revoked) {
             number = ++_counters.platforms;
             _platformNumbers[platformId] = number;
-            _platforms[number] = Platform({
-                pckX: pckX, pckY: pckY, ppid: ppid, until: until, hardware: hardware, revoked: false
-            });
-        } else {
-            _platforms[number].until = until;
+            _pckKeys[platformId] = PckKey({x: pckX, y: pckY});
         }
+        _admissions[number] =
+            Admission({ppid: ppid, until: until, hardware: hardware, revoked: false});
         emit PlatformRegistered(platformId, number, ppid, until, hardware);
     }
 
@@ -93,9 +94,9 @@ abstract contract TrustLists is Governance, ITrustLists {
         uint24 number = _knownPlatform(platformId);
 
         // INVARIANT AR-4: each event says something new.
-        if (_platforms[number].revoked) revert TrustLists_AlreadyRevoked(platformId);
+        if (_admissions[number].revoked) revert TrustLists_AlreadyRevoked(platformId);
 
-        _platforms[number].revoked = true;
+        _admissions[number].revoked = true;
         emit PlatformRevoked(platformId, number);
     }
 
@@ -167,10 +168,11 @@ abstract contract TrustLists is Governance, ITrustLists {
     function platformOf(bytes32 platformId)
         external
         view
-        returns (Platform memory platform, uint24 number)
+        returns (Admission memory admission, uint24 number, PckKey memory key)
     {
         number = _knownPlatform(platformId);
-        platform = _platforms[number];
+        admission = _admissions[number];
+        key = _pckKeys[platformId];
     }
 
     /// @inheritdoc ITrustLists
@@ -219,7 +221,7 @@ abstract contract TrustLists is Governance, ITrustLists {
     /// @param number Of the entry; zero is none.
     /// @return counts True if it does.
     function _countsFeatures(uint112 bits, uint8 number) internal pure returns (bool counts) {
-        counts = number != 0 && bits & _featureBit(number) != 0;
+        counts = bits & _featureBit(number) != 0; // nobody sets the bit of zero
     }
 
     /// @dev Whether no component of a version is below another's.
@@ -268,10 +270,10 @@ abstract contract TrustLists is Governance, ITrustLists {
     }
 
     /// @dev The bit of an entry of the list of features.
-    /// @param number From 1 to 112.
+    /// @param number From 1 to 111; zero is none.
     /// @return bit Its place in the word.
     function _featureBit(uint8 number) private pure returns (uint112 bit) {
-        bit = uint112(1) << (number - 1);
+        bit = uint112(1) << number;
     }
 
     /// @dev See `platformIdOf`. What a platform is worth is part of its id: the same key as hardware
