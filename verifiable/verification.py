@@ -218,6 +218,7 @@ def _statement_checks(
         lock=lock,
         record=record,
         enforced=_TIMED_DEMANDS if isinstance(backend, TimedJudge) else frozenset(),
+        inputs_vouched=isinstance(backend, TimedJudge),
     )
     return [table.ST_1.ok(expected=PROOF_FORMAT, found=PROOF_FORMAT), accepted, *examined]
 
@@ -528,8 +529,13 @@ def _conclude(
             "shown again elsewhere"
         )
     shown = "the input and the output" if proof.inputs is not None else "the output"
-    verified = outcome == "proven" and held.verified is not None
+    verified = outcome == "proven"
     inputs = held.verified if verified else None
+    if verified and inputs is None:
+        not_established.append(
+            "which input it was: nobody showed its values, only their root, from which one of few "
+            "possible inputs can be found by trying"
+        )
     established: tuple[str, ...] = ()
     # Every sentence carries it: one that is quoted alone must not pass for the real thing.
     mark = "SIMULATED: " if judgement.assurance == "simulated" else ""

@@ -328,7 +328,9 @@ class TimedJudge(Protocol):
     """A backend whose evidence has dates and a root of trust: both are arguments of judging.
 
     It enforces the policy's `maximum_age_s`, `assurance` and `attestation`. Its key follows from
-    what the relying party's policy accepts, not from the program's weights.
+    what the relying party's policy accepts, not from the program's weights. Its evidence stands
+    for the input too (what runs there checks the values and computes their root), so whoever
+    verifies need not hold one that the proof hides.
     """
 
     def key_under(self, program_root: bytes, policy: Policy) -> Key | None:

@@ -123,7 +123,7 @@ ST_6 = CheckSpec(
     name="input values",
     codes=("input-does-not-fit", "input-missing"),
     refuses="Input values outside the schema's shapes and bounds; undecided if the verifier "
-    "does not hold them.",
+    "does not hold them, unless the evidence stands for hidden ones.",
 )
 ST_7 = CheckSpec(
     id="ST-7",
@@ -166,8 +166,8 @@ ST_13 = CheckSpec(
     id="ST-13",
     name="policy enforceable",
     codes=("policy-not-enforced",),
-    refuses="A policy that demands what this verifier cannot check (an age, an assurance): it "
-    "is never silently ignored.",
+    refuses="A policy that demands what cannot be checked of this evidence (an age, an "
+    "assurance): it is never silently ignored.",
 )
 ST_14 = CheckSpec(
     id="ST-14",
