@@ -48,6 +48,11 @@ _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
 @local_setup_option
 @srs_option
 @weights_option
+@click.option(
+    "--policy",
+    type=FILE,
+    help="The code that may attest (backend tee), by its reference values; else the simulator's.",
+)
 @click.option("-r", "--rpc-url", metavar="URL", help="A node, for the key of --game.")
 @click.option(
     "--game",
@@ -66,6 +71,7 @@ def command(
     insecure_local_setup: bool,
     srs: Path | None,
     weights: str | None,
+    policy: Path | None,
     rpc_url: str | None,
     game: bytes | None,
     cache_dir: Path | None,
@@ -83,7 +89,7 @@ def command(
     from verifiable.files import write_bytes
     from verifiable.sources import check_output
 
-    check_output(output, sources=(*programs, srs))
+    check_output(output, sources=(*programs, srs, policy))
     with interruptible(console) as cancel, console.progress() as progress:
 
         def made(local: bool) -> Lock:
@@ -94,6 +100,7 @@ def command(
                 insecure_local_setup=local,
                 srs=srs,
                 weights=weights,
+                policy=policy,
                 rpc_url=rpc_url,
                 game=game,
                 cache_dir=cache_dir,

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from verifiable.anchoring import anchored, game_address, key_in_game
-from verifiable.attestations import attested, timed_judge
-from verifiable.backends.base import ChainJudge, Key
+from verifiable.attestations import attested, key_accepted, timed_judge
+from verifiable.backends.base import ChainJudge, Key, TimedJudge
 from verifiable.backends.registry import DEFAULT_BACKEND, backend_ids, get_backend
 from verifiable.errors import (
     InvalidInput,
@@ -235,6 +235,7 @@ def make_lock(
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
     weights: str | None = None,
+    policy: PolicySource = None,
     rpc_url: str | None = None,
     game: bytes | str | None = None,
     chain_id: int | None = None,
@@ -253,6 +254,8 @@ def make_lock(
         names: for people; default: the file's name, or `model`.
         backends: whose keys to derive; the other arguments are those of `prove`. What only some
             of the backends take is given to those.
+        policy: for a backend whose key names the code that may attest, what you accept; without
+            one it names the built-in simulator's.
         rpc_url, game, chain_id: for a backend whose evidence lies on a chain, a node, the dispute
             game that counts, and the chain that the node must be of.
 
@@ -287,6 +290,14 @@ def make_lock(
             hint="leave --game out, or choose a backend that takes it",
             code="unknown-option",
         )
+    accepted = None if policy is None else policy_of(policy)
+    if accepted is not None and not any(isinstance(item, TimedJudge) for item in chosen.values()):
+        raise InvalidInput(
+            f"this is nothing that the backend {', '.join(chosen)} takes",
+            where="policy",
+            hint="leave --policy out, or choose a backend that takes it",
+            code="unknown-option",
+        )
     models: dict[bytes, LockedModel] = {}
     for label, source in zip(labels, sources, strict=True):
         program = program_of(source)
@@ -299,6 +310,8 @@ def make_lock(
                 backend, program, header, url=rpc_url, game=game_address(game), chain_id=chain_id
             )
             if isinstance(backend, ChainJudge) and rpc_url is not None and game is not None
+            else key_accepted(backend, header.program_root, accepted)
+            if isinstance(backend, TimedJudge) and accepted is not None
             else backend.setup(program, options_taken(backend, options)).key
             for name, backend in chosen.items()
         }

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from verifiable.backends.base import TimedJudge
+from verifiable.backends.base import Key, TimedJudge
 from verifiable.backends.registry import backend_ids, get_backend
-from verifiable.errors import InvalidInput, MalformedFile, MissingDependency
+from verifiable.errors import InvalidInput, MalformedFile, MissingDependency, SetupError
 from verifiable.files import read_bytes
 from verifiable.sources import PathLike
 from verifiable.statement.attestation import AttestationPolicy
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from verifiable.backends.tee.evidence import Evidence
     from verifiable.backends.tee.judge import Ruling
 
-__all__ = ["attested", "evaluate_evidence", "root_digest", "timed_judge"]
+__all__ = ["attested", "evaluate_evidence", "key_accepted", "root_digest", "timed_judge"]
 
 _MAX_CERTIFICATE_BYTES = 64 << 10
 
@@ -43,6 +43,23 @@ def timed_judge(proof: Proof) -> TimedJudge | None:
     except MissingDependency:
         return None  # the verifier says so, if the policy accepts it
     return backend if isinstance(backend, TimedJudge) else None
+
+
+def key_accepted(judge: TimedJudge, program_root: bytes, policy: Policy) -> Key:
+    """The key of a program under the policy of who vouches for it.
+
+    Raises:
+        SetupError: (code `no-reference-values`) the policy accepts no code.
+    """
+    key = judge.key_under(program_root, policy)
+    if key is None:
+        raise SetupError(
+            "the policy accepts no code that could attest",
+            where="policy.attestation",
+            hint="name reference values in it (`verifiable tee policy init` writes them)",
+            code="no-reference-values",
+        )
+    return key
 
 
 def root_digest(source: bytes | PathLike) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,3 +183,25 @@ def test_every_register_can_be_pinned(kind: Any) -> None:
     reference = Reference(kind=kind, values={name: bytes(size) for name, size in sizes.items()})
     policy = Policy(attestation=AttestationPolicy(references=(reference,)))
     assert Policy.decode(policy.encode()) == policy
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "formats" / "attestation-policy.md"
+
+
+def test_the_examples_are_policies() -> None:
+    examples = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    hardware, simulated = [Policy.decode(example.encode()) for example in examples]
+    assert hardware.assurance == "hardware"
+    assert hardware.attestation is not None
+    assert hardware.attestation.require_nonce
+    assert len(hardware.attestation.platforms or ()) == 2
+    assert simulated.allow_insecure == {"simulated_tee"}
+
+
+def test_the_page_lists_every_member_and_register() -> None:
+    page = PAGE.read_text()
+    for name in attestation_to_json(AttestationPolicy()):
+        assert f"\n| `{name}` | " in page
+    for kind in ATTESTATION_KINDS:
+        for name in register_bytes(kind):
+            assert f"`{name}`" in page or re.fullmatch(r"(rtmr|pcr)[0-9]+", name)

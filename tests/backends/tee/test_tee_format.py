@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from verifiable.backends.tee.binding import statement_report_data
+from verifiable.backends.tee.event_log import decode_log, program_register
 from verifiable.backends.tee.evidence import Evidence
 from verifiable.backends.tee.format import PAYLOAD_FORMAT, Payload
 from verifiable.backends.tee.keys import (
@@ -22,8 +26,9 @@ from verifiable.backends.tee.roots import BUILTIN_SIMULATED_ROOTS, VENDOR_ROOTS
 from verifiable.backends.tee.simulator import builtin
 from verifiable.errors import MalformedFile, MalformedProof
 from verifiable.statement.attestation import AttestationPolicy, Reference
-from verifiable.statement.hashing import keccak
+from verifiable.statement.hashing import ProgramRoot, TensorRoot, keccak
 from verifiable.statement.policy import Policy
+from verifiable.statement.statement import Statement
 
 AT = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 STATEMENT_PAYLOAD = Payload(
@@ -229,3 +234,24 @@ def test_damaged_keys_are_refused(fields: dict[str, str]) -> None:
     with pytest.raises(MalformedFile) as caught:
         TeeKey.from_fields(fields)
     assert caught.value.code == "malformed-key"
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "formats" / "tee-payload.md"
+
+
+def test_the_page_says_what_the_code_does() -> None:
+    page = PAGE.read_text()
+    for name in json.loads(KEY_PAYLOAD.encode()):
+        assert f"\n| `{name}` | " in page
+    for name in GOOD:
+        assert f"\n| `{name}` | " in page
+    (example,) = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (event,) = decode_log(example.encode())
+    assert program_register(event.payload).hex() in page
+    statement = Statement(
+        program_root=ProgramRoot(b"\x11" * 32),
+        input_root=TensorRoot(b"\x22" * 32),
+        output_root=TensorRoot(b"\x33" * 32),
+    )
+    for key in (b"", bytes(range(64))):
+        assert statement_report_data(statement, bytes(range(32)), key).hex() in page
