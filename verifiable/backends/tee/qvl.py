@@ -102,7 +102,8 @@ _TABLE = (
     ),
     _Meaning(
         r"UnknownIssuer|UnknownRevocationStatus|Failed to verify certificate chain|CaUsedAs"
-        r"|EndEntityUsedAsCa|PathLen|IssuerNotCrlSigner|Certificate chain is too short", TEE_3,
+        r"|EndEntityUsedAsCa|PathLen|IssuerNotCrlSigner|Certificate chain is too short"
+        r"|UnsupportedCriticalExtension|Unsupported\w*Crl", TEE_3,
         "bad-chain", "chains from each leaf to the trusted root", _GENUINE,
     ),
     # identity
