@@ -11,11 +11,11 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -175,7 +175,7 @@ def name_of(name: x509.Name) -> str:
 
 def time_text(moment: datetime) -> str:
     """A moment as in the rest of a verdict: RFC 3339, UTC, whole seconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def check_chain(
@@ -249,7 +249,7 @@ def check_revocation(
         return _bad(what, "a signature with SHA-2", "another algorithm")
     try:
         valid = crl.is_signature_valid(key)
-    except (TypeError, ValueError):  # the list names an algorithm that the key is not for
+    except (TypeError, ValueError, UnsupportedAlgorithm):  # an algorithm that the key is not for
         valid = False
     if not valid:
         return TEE_3.failed(
@@ -345,7 +345,7 @@ def _check_issued(
             if not isinstance(parameters, (padding.PSS, padding.PKCS1v15)):
                 return _bad(what, "an RSA signature", "another algorithm")
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError):
+    except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
         return TEE_3.failed(
             "bad-signature",
             expected=f"{what} signed by {by}",

@@ -1,8 +1,8 @@
 """What Intel publishes to judge a platform by, as one JSON file; read strictly, written exactly.
 
 The signed texts (TCB info, QE identity) are kept as received, since the signature is over their
-bytes; lists and signatures are hex of DER and of raw `r || s`, chains are PEM, leaf first. The form
-is the one that `dcap_qvl.QuoteCollateralV3.from_json` reads; `docs/formats/attestation.md` has it.
+bytes; lists and signatures are hex of DER and of raw `r || s`, chains are PEM, leaf first: the form
+that `dcap_qvl.QuoteCollateralV3.from_json` reads, too.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from verifiable.statement.strict_json import Field, decode_strict
 
 __all__ = ["MAX_COLLATERAL_BYTES", "Collateral"]
 
-MAX_COLLATERAL_BYTES = 4 << 20
-"""A list of all revoked certificates may be a megabyte, and hex doubles it."""
+MAX_COLLATERAL_BYTES = 256 << 10
+"""Ten times what Intel publishes for a platform."""
 
 _SIGNATURE_BYTES = 64
 _REQUIRED = (
