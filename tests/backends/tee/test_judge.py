@@ -40,6 +40,7 @@ from verifiable.backends.tee.event_log import (
     program_register,
     replay,
 )
+from verifiable.backends.tee.evidence import Report
 from verifiable.backends.tee.judge import Ruling
 from verifiable.backends.tee.keys import TeeKey
 from verifiable.backends.tee.roots import BUILTIN_SIMULATED_ROOTS
@@ -201,12 +202,21 @@ def test_tee_10_the_built_in_root_needs_no_reference_values() -> None:
         root_sha256=BUILTIN_SIMULATED_ROOTS["tdx"],
         measurements=dict(builtin.reference("tdx", PROGRAM_ROOT).values),
     )
-    arguments: dict[str, Any] = {"event_log": b"", "program_root": PROGRAM_ROOT}
-    assert examine_code(report, AttestationPolicy(), None, **arguments).ok
-    elsewhere = replace(report, root_sha256=OTHER)
-    found = examine_code(elsewhere, AttestationPolicy(), None, **arguments)
-    assert found.code == "no-reference-values"
-    other = examine_code(report, AttestationPolicy(), None, event_log=b"", program_root=OTHER)
+
+    def found(report: Report, program_root: bytes = PROGRAM_ROOT, allowed: bool = True) -> Check:
+        return examine_code(
+            report,
+            AttestationPolicy(),
+            None,
+            allow_builtin_simulator=allowed,
+            event_log=b"",
+            program_root=program_root,
+        )
+
+    assert found(report).ok
+    assert found(replace(report, root_sha256=OTHER)).code == "no-reference-values"
+    assert found(report, allowed=False).code == "no-reference-values"
+    other = found(report, OTHER)
     assert other.code == "wrong-measurement"
     assert other.found.startswith("rtmr3")
 
@@ -241,6 +251,19 @@ def test_tee_10_the_program_must_be_measured() -> None:
     assert failed(loaded_nothing.ruled()) == {"TEE-10": "program-not-measured"}
 
 
+def code_of(
+    report: Report, policy: AttestationPolicy, key: TeeKey | None, program_root: bytes | None
+) -> str:
+    return examine_code(
+        report,
+        policy,
+        key,
+        allow_builtin_simulator=False,
+        event_log=b"",
+        program_root=program_root,
+    ).code
+
+
 def test_tee_10_sgx_by_signer_needs_a_lowest_svn() -> None:
     report = report_of(
         "sgx",
@@ -256,15 +279,14 @@ def test_tee_10_sgx_by_signer_needs_a_lowest_svn() -> None:
     def code(minimum_svn: int | None, **changes: bytes) -> str:
         reference = Reference(kind="sgx", values=values | changes, minimum_svn=minimum_svn)
         policy = AttestationPolicy(references=(reference,))
-        return examine_code(report, policy, None, event_log=b"", program_root=None).code
+        return code_of(report, policy, None, None)
 
     assert code(5) == ""
     assert code(6) == "wrong-measurement"
     assert code(5, mrsigner=b"\x03" * 32) == "wrong-measurement"
     assert code(None) == "no-reference-values"
     key = TeeKey.of([Reference(kind="sgx", values=values, minimum_svn=6)], [bytes(32)])
-    found = examine_code(report, AttestationPolicy(), key, event_log=b"", program_root=None)
-    assert found.code == "wrong-measurement"
+    assert code_of(report, AttestationPolicy(), key, None) == "wrong-measurement"
 
 
 @pytest.mark.parametrize(
@@ -282,7 +304,7 @@ def test_tee_10_other_kinds_bind_the_program_too(kind: str, register: str, value
 
     def code(found: bytes) -> str:
         report = report_of(kind, measurements=base | {register: found})
-        return examine_code(report, policy, None, event_log=b"", program_root=PROGRAM_ROOT).code
+        return code_of(report, policy, None, PROGRAM_ROOT)
 
     assert code(value) == ""
     assert code(bytes(len(value))) == "program-not-measured"

@@ -93,7 +93,14 @@ def judge_evidence(
     if report is not None:
         root = None if answer is None else answer.statement.program_root
         log = evidence.event_log
-        done["TEE-10"] = examine_code(report, policy, key, event_log=log, program_root=root)
+        done["TEE-10"] = examine_code(
+            report,
+            policy,
+            key,
+            allow_builtin_simulator=allow_builtin_simulator,
+            event_log=log,
+            program_root=root,
+        )
         done["TEE-11"] = examine_log(report, log, root)
         four, freshness = examine_answer(report, answer, policy, now=now, age_demanded=age_demanded)
         done.update({check.id: check for check in four})

@@ -83,6 +83,7 @@ def examine_code(
     policy: AttestationPolicy,
     key: TeeKey | None,
     *,
+    allow_builtin_simulator: bool,
     event_log: bytes,
     program_root: bytes | None,
 ) -> Check:
@@ -92,11 +93,14 @@ def examine_code(
         report: verified.
         policy: its reference values of this kind come first.
         key: what a lock, a record or the verifier pins for the program; None: nothing.
+        allow_builtin_simulator: its reference values are computed, for its own root.
         event_log: where there is one, TEE-11 shows the program.
         program_root: of the statement; None where there is none, and no program is asked for.
     """
     # TEE-10: only what somebody named is accepted; the simulator's own values are for its own root.
-    builtin = report.root_sha256 == BUILTIN_SIMULATED_ROOTS.get(report.kind)
+    builtin = allow_builtin_simulator and report.root_sha256 == BUILTIN_SIMULATED_ROOTS.get(
+        report.kind
+    )
     references = [item for item in policy.references if item.kind == report.kind]
     incomplete = [item for item in references if missing_registers(item)]
     references = [item for item in references if not missing_registers(item)]
