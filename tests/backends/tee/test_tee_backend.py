@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +24,6 @@ from handmade_proofs import (
     trace,
 )
 
-import verifiable
 from verifiable import api
 from verifiable.attestations import attested, root_digest
 from verifiable.backends.base import TimedJudge
@@ -34,6 +34,7 @@ from verifiable.errors import (
     InvalidInput,
     MalformedFile,
     MalformedProof,
+    MissingDependency,
     SetupError,
     Undecided,
     VerificationError,
@@ -318,8 +319,15 @@ def test_a_nonce_is_for_attestations_alone() -> None:
     assert codes(verdict)["ST-13"] == "policy-not-enforced"
 
 
-def test_the_package_names_the_backend() -> None:
-    from verifiable.backends.registry import backend_ids
-
-    assert "tee" in backend_ids()
-    assert verifiable is not None
+@pytest.mark.parametrize(
+    ("name", "payload"), [("dcap_qvl", statement_payload), ("coincurve", key_payload)]
+)
+def test_a_missing_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, payload: Callable[[], Payload]
+) -> None:
+    proof = proof_with(payload())
+    monkeypatch.setitem(sys.modules, name, None)
+    assert get_backend("tee").checks
+    with pytest.raises(MissingDependency) as caught:
+        evaluated(proof)
+    assert "verifiable[tee]" in caught.value.hint
