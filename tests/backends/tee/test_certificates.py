@@ -224,6 +224,14 @@ def test_what_breaks_a_list(made: x509.CertificateRevocationList, now: datetime,
     assert revocation(made, now) == code
 
 
+def test_an_authority_that_may_not_sign_lists() -> None:
+    authority = issue("ca", "root", usage=True)  # keyCertSign, and not cRLSign
+    found = check_revocation(crl(), authority, (LEAF,), now=NOW, what="list")
+    assert found is not None
+    assert found.code == "bad-chain"
+    assert "cRLSign" in found.expected
+
+
 # --- reading --------------------------------------------------------------------------------------
 
 

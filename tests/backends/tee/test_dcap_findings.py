@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import dcap_qvl
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from verifiable.backends.tee import qvl
 from verifiable.backends.tee.certificates import contained
@@ -30,10 +34,11 @@ from verifiable.testing.tee_intel_cases import (
     other_machine,
     td_quote,
 )
-from verifiable.testing.tee_intel_defects import INTEL_DEFECTS
+from verifiable.testing.tee_intel_defects import INTEL_CONTROLS, INTEL_DEFECTS
 
 IDS = [spec.id for spec in VENDOR_CHECKS]
 UNKNOWN = "evidence-not-verified"
+FIELDS = intel_fields()
 
 
 def judged(case: IntelCase, **changes: object) -> Findings:
@@ -291,6 +296,50 @@ def test_the_library_gets_the_trusted_root_and_what_was_parsed() -> None:
     )
     assert other.failed is not None
     assert other.failed.id == "TEE-3"
+
+
+def test_the_checks_of_this_package_need_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a library that accepts everything, each defect is refused all the same."""
+    monkeypatch.setattr(qvl, "judge", lambda *_, **__: qvl.Judged())
+    rows = [defect for defect in INTEL_DEFECTS if defect.check in IDS]
+    assert len(rows) > 140
+    wrong = {
+        defect.name: found
+        for defect in rows
+        if (found := failing(judged(defect.case()))) != {defect.check: defect.code}
+    }
+    assert not wrong
+
+
+def test_the_list_of_the_authority_comes_with_that_authority() -> None:
+    root = intel_authority().root.pem
+    findings = judged(intel_case(fields=FIELDS | {"pck_crl_issuer_chain": root}))
+    assert failing(findings) == {"TEE-4": "wrong-signer-role"}
+    assert "pck_crl_issuer_chain" in findings.checks["TEE-4"].found
+
+
+def test_an_attestation_key_that_is_no_point_signs_nothing() -> None:
+    """A quoting enclave of the platform vouches for 64 bytes that are no key."""
+    key = bytes(63) + b"\1"
+    quote = bytearray(td_quote())
+    quote[700:764] = key
+    quote[1090:1122] = hashlib.sha256(key + quote[1220:1252]).digest()
+    signature = intel_authority().pck.key.sign(bytes(quote[770:1154]), ec.ECDSA(hashes.SHA256()))
+    r, s = decode_dss_signature(signature)
+    quote[1154:1218] = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    findings = judged(intel_case(quote=bytes(quote)))
+    assert failing(findings) == {"TEE-3": "bad-signature"}
+    assert "header and body" in findings.checks["TEE-3"].expected
+
+
+def test_a_quote_that_names_its_platform_only_needs_the_chain() -> None:
+    (control,) = (control for control in INTEL_CONTROLS if control.name == "chain-by-ppid")
+    case = control.case()
+    assert not failing(judged(case))
+    evidence = replace(case.evidence, collateral=intel_case().evidence.collateral)
+    findings = judged(replace(case, evidence=evidence))
+    assert failing(findings) == {"TEE-3": "collateral-missing"}
+    assert "pck_certificate_chain" in findings.checks["TEE-3"].found
 
 
 def test_statuses_are_the_policys_matter_alone() -> None:

@@ -247,6 +247,9 @@ def check_revocation(
         crl.signature_hash_algorithm, _STRONG
     ):
         return _bad(what, "a signature with SHA-2", "another algorithm")
+    for extension in issuer.extensions:
+        if isinstance(extension.value, x509.KeyUsage) and not extension.value.crl_sign:
+            return _bad(what, f"{issuer_name} may sign lists (keyUsage cRLSign)", "it may not")
     try:
         valid = crl.is_signature_valid(key)
     except (TypeError, ValueError, UnsupportedAlgorithm):  # an algorithm that the key is not for
