@@ -224,6 +224,26 @@ def test_what_breaks_a_list(made: x509.CertificateRevocationList, now: datetime,
     assert revocation(made, now) == code
 
 
+def test_weak_digests_are_refused() -> None:
+    weak = issue("leaf", "ca", ca=False, digest=hashes.SHA224())
+    assert checked(weak, CA, ROOT).code == "bad-chain"
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(name("ca"))
+        .last_update(NOW - DAY)
+        .next_update(NOW + DAY)
+        .sign(KEYS["ca"], hashes.SHA224())
+    )
+    assert revocation(made) == "bad-chain"
+
+
+def test_sizes_are_bounded_before_reading() -> None:
+    with pytest.raises(MalformedProof, match="larger than"):
+        load_crl(bytes((1 << 20) + 1), "list")
+    with pytest.raises(MalformedProof, match="larger than"):
+        load_der(bytes(8193), "leaf")
+
+
 def test_an_authority_that_may_not_sign_lists() -> None:
     authority = issue("ca", "root", usage=True)  # keyCertSign, and not cRLSign
     found = check_revocation(crl(), authority, (LEAF,), now=NOW, what="list")

@@ -102,6 +102,58 @@ def test_der_is_strict(what: str, altered) -> None:
         PckExtension.decode(changed)
 
 
+PREFIX = bytes.fromhex("2a864886f84d010d01")
+
+
+def altered(suffix: bytes, value: bytes) -> bytes:
+    """The honest extension with the value of one field put in the place of its own."""
+    data = HONEST.encode()
+    oid = bytes((6, 9 + len(suffix))) + PREFIX + suffix
+    start = data.index(oid) + len(oid)
+    size = 2 + data[start + 1]
+    assert len(value) == size, "sizes around it would have to change, too"
+    return data[:start] + value + data[start + size :]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "value", "what"),
+    [
+        (b"\1", b"\x0c\x10" + bytes(16), "tag"),  # UTF8String for PPID
+        (b"\3", b"\x02\x02\1\1", "tag"),
+        (b"\2\5", b"\2\2\0\x10", "DER integer"),  # 16 in two bytes
+        (b"\2\5", b"\2\2\1\0", "DER integer"),  # 256
+        (b"\2\5", b"\2\2\xff\x01", "DER integer"),  # below zero
+        (b"\2\1", b"\2\1\x80", "DER integer"),
+        (b"\5", b"\x0a\1\3", "DER integer"),  # a type that there is not
+        (b"\5", b"\2\1\1", "tag"),  # INTEGER for ENUMERATED
+        (b"\7\1", b"\1\1\1", "DER boolean"),
+        (b"\7\2", b"\2\1\0", "tag"),
+    ],
+)
+def test_values_are_of_their_type_and_range(suffix: bytes, value: bytes, what: str) -> None:
+    with pytest.raises(MalformedProof, match=what):
+        PckExtension.decode(altered(suffix, value))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("ppid", bytes(15)), ("cpusvn", bytes(17)), ("pceid", b"\0"), ("fmspc", bytes(7)),
+     ("platform_instance_id", bytes(8))],
+)  # fmt: skip
+def test_octets_have_their_size(field: str, value: bytes) -> None:
+    with pytest.raises(MalformedProof, match="bytes where"):
+        PckExtension.decode(replace(HONEST, **{field: value}).encode())
+
+
+def test_other_oids_are_refused() -> None:
+    data = HONEST.encode()
+    with pytest.raises(MalformedProof, match="OID"):
+        PckExtension.decode(data.replace(PREFIX + b"\1", PREFIX[:-1] + b"\2\1", 1))
+    position = data.index(b"\6\x0a" + PREFIX + b"\1")
+    with pytest.raises(MalformedProof, match="OID and value"):
+        PckExtension.decode(data[:position] + b"\4" + data[position + 1 :])
+
+
 def test_a_missing_field_is_named() -> None:
     entry = replace(HONEST, flags=None, platform_instance_id=None).encode()
     position = entry.index(bytes.fromhex("060a2a864886f84d010d0104"))  # FMSPC

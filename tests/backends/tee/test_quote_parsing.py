@@ -116,6 +116,26 @@ def test_what_is_not_of_a_known_form_is_refused(
     assert refused(changed(name, offset, value)) == code
 
 
+@pytest.mark.parametrize("name", ["v3", "v4"])
+def test_sizes_inside_add_up(name: str) -> None:
+    """Bytes that no part claims, in the signature data or in the certification data."""
+    data, start = QUOTES[name], STARTS[name]
+    size = int.from_bytes(data[start : start + 4], "little")
+    longer = data[:start] + struct.pack("<I", size + 1) + data[start + 4 :] + b"\0"
+    assert refused(longer) == "evidence-malformed"
+    if name == "v4":
+        inner = int.from_bytes(data[766:770], "little")
+        assert refused(longer[:766] + struct.pack("<I", inner + 1) + longer[770:]) == (
+            "evidence-malformed"
+        )
+
+
+def test_bodies_have_their_size() -> None:
+    for parse, size in ((EnclaveReport.parse, 383), (TdReport.parse, 585), (TdReport.parse, 0)):
+        with pytest.raises(MalformedProof, match="bytes where"):
+            parse(bytes(size))
+
+
 @pytest.mark.parametrize("size", [0, 31, 33, 64])
 def test_authentication_data_has_the_size_that_intel_writes(size: int) -> None:
     code = refused(td_quote(quoting={"auth_data": bytes(size)}))

@@ -156,6 +156,27 @@ def test_components_are_sixteen() -> None:
         TcbInfo.parse(json.dumps(text).encode())
 
 
+@pytest.mark.parametrize("component", [{"svn": 256}, {"svn": -1}, {"svn": True}, {}, 5, None])
+def test_a_component_has_a_number(component: object) -> None:
+    text = json.loads(intel_fields()["tcb_info"])
+    text["tcbLevels"][0]["tcb"]["sgxtcbcomponents"][3] = component
+    with pytest.raises(MalformedProof, match="0 to 255"):
+        TcbInfo.parse(json.dumps(text).encode())
+
+
+@pytest.mark.parametrize("place", ["tcb", "tcbDate", "tcbStatus"])
+def test_a_level_is_whole(place: str) -> None:
+    text = json.loads(intel_fields()["qe_identity"])
+    del text["tcbLevels"][0][place]
+    with pytest.raises(MalformedProof) as caught:
+        QeIdentity.parse(json.dumps(text).encode())
+    assert caught.value.code == "missing-key"
+    text["tcbLevels"][0] = "a level"
+    with pytest.raises(MalformedProof) as caught:
+        QeIdentity.parse(json.dumps(text).encode())
+    assert caught.value.code == "wrong-type"
+
+
 def test_a_module_is_described_once() -> None:
     text = json.loads(intel_fields()["tcb_info"])
     text["tdxModuleIdentities"] *= 2
