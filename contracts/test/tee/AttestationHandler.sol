@@ -65,6 +65,9 @@ contract AttestationHandler is AttestationKit {
             allow(i, 0);
         }
         allowFeatures(1);
+        for (uint256 i = 0; i < CHOICES; ++i) {
+            _registerOne(4 * i, 3, 3); // so that there is something to cut from the start
+        }
     }
 
     /// @dev Not to be called at random: the constructor has done it.
