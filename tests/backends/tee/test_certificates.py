@@ -302,6 +302,30 @@ def test_bytes_after_a_certificate_are_refused() -> None:
         load_der(der + b"\0", "leaf")
 
 
+@pytest.mark.filterwarnings("ignore:Attribute's length")
+@pytest.mark.parametrize(("found", "limit"), [(b"XX", b"XXX"), (b"leafleaf", b"leafleaf" * 9)])
+def test_names_keep_to_their_limits(found: bytes, limit: bytes) -> None:
+    """A signed certificate whose names are longer than the standard lets them be."""
+    oid = NameOID.COUNTRY_NAME if found == b"XX" else NameOID.COMMON_NAME
+    for value, fits in ((found, True), (limit, False)):
+        attribute = x509.NameAttribute(oid, value.decode(), _validate=False)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([attribute]))
+            .issuer_name(name("ca"))
+            .public_key(KEYS["leaf"].public_key())
+            .serial_number(7)
+            .not_valid_before(NOW - DAY)
+            .not_valid_after(NOW + DAY)
+        )
+        der = builder.sign(KEYS["ca"], hashes.SHA384()).public_bytes(Encoding.DER)
+        if fits:
+            assert checked(load_der(der, "leaf"), CA, ROOT) is None
+        else:
+            with pytest.raises(MalformedProof, match="of a name has"):
+                load_der(der, "leaf")
+
+
 def test_names_fit_on_one_line() -> None:
     assert name_of(LEAF.subject) == "leaf"
     assert name_of(name("a\nb\x1b[31mred")) == "a?b?[31mred"

@@ -51,6 +51,11 @@ _KNOWN_CRITICAL = frozenset(
         x509.ExtendedKeyUsage.oid,
     )
 )
+_NAME_LIMITS = (
+    (x509.NameOID.COUNTRY_NAME, 2, 2),
+    (x509.NameOID.JURISDICTION_COUNTRY_NAME, 2, 2),
+    (x509.NameOID.COMMON_NAME, 1, 64),
+)
 _STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _MIN_RSA_BITS = 2048
@@ -92,8 +97,10 @@ def load_der(data: bytes, what: str) -> x509.Certificate:
     with contained(what):
         certificate = x509.load_der_x509_certificate(data)
         # the library decodes these only when asked, so that a later reader would meet the error
-        _ = (certificate.subject, certificate.issuer, certificate.extensions)
-        _ = (certificate.public_key(), certificate.signature_hash_algorithm)
+        _check_name(certificate.subject, what)
+        _check_name(certificate.issuer, what)
+        _ = (certificate.extensions, certificate.public_key())
+        _ = certificate.signature_hash_algorithm
         _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     return certificate
 
@@ -144,9 +151,24 @@ def load_crl(data: bytes, what: str) -> x509.CertificateRevocationList:
         )
     with contained(what):
         crl = x509.load_der_x509_crl(data)
-        _ = (crl.issuer, crl.extensions, crl.last_update_utc, crl.next_update_utc)
+        _check_name(crl.issuer, what)
+        _ = (crl.extensions, crl.last_update_utc, crl.next_update_utc)
         _ = (crl.signature_hash_algorithm, crl.get_revoked_certificate_by_serial_number(1))
     return crl
+
+
+def _check_name(name: x509.Name, what: str) -> None:
+    """Refuse names beyond the standard's limits, which the library reads with a mere warning."""
+    for oid, shortest, longest in _NAME_LIMITS:
+        for attribute in name.get_attributes_for_oid(oid):
+            value = attribute.value
+            size = len(value.encode() if isinstance(value, str) else value)
+            if not shortest <= size <= longest:
+                raise MalformedProof(
+                    f"{oid.dotted_string} of a name has {size} bytes",
+                    where=what,
+                    code="evidence-malformed",
+                )
 
 
 def der_of(certificate: x509.Certificate) -> bytes:
