@@ -279,6 +279,7 @@ contract AttestationRegistry is TrustLists, IAttestationRegistry {
         view
         returns (Fault fault, bytes32 program, bool hardware)
     {
+        // slither-disable-next-line incorrect-equality
         if (record.until == 0) return (Fault.Unknown, 0, false);
         if (record.revoked) return (Fault.Revoked, 0, false);
         if (block.timestamp > record.until) return (Fault.Expired, 0, false);

@@ -46,6 +46,7 @@ abstract contract AttestedInference {
     /// @param request See `contextOf`.
     /// @param sig Signature of the enclave's key.
     /// @return key Who signed.
+    // slither-disable-next-line dead-code
     function _useHardwareInference(
         bytes32 programRoot,
         bytes32 inputRoot,
@@ -68,6 +69,7 @@ abstract contract AttestedInference {
     /// @param sig Signature of the enclave's key.
     /// @return key Who signed.
     /// @return hardware False for a simulated enclave.
+    // slither-disable-next-line dead-code
     function _useInference(
         bytes32 programRoot,
         bytes32 inputRoot,

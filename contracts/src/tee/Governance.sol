@@ -119,6 +119,7 @@ abstract contract Governance is IGovernance {
         uint64 time = _readyAt[id];
 
         // INVARIANT AR-3: what adds trust was announced, all of it, and could be seen for the delay.
+        // slither-disable-next-line incorrect-equality
         if (time == 0) revert Governance_NotScheduled(id);
         if (block.timestamp < time) revert Governance_TooEarly(id, time);
 

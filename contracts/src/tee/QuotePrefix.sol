@@ -14,6 +14,7 @@ library QuotePrefix {
     uint256 private constant LENGTH = 1252;
 
     /// @dev Version 4, ECDSA P-256, TDX.
+    // slither-disable-next-line too-many-digits
     bytes8 private constant HEADER = 0x0400020081000000;
 
     bytes16 private constant INTEL = 0x939a7233f79c4ca9940a0db3957f0607;

@@ -236,6 +236,7 @@ abstract contract TrustLists is Governance, ITrustLists {
         unchecked {
             uint128 left = (mine >> 8 & LANES | LANE_CARRIES) - (other >> 8 & LANES);
             uint128 right = (mine & LANES | LANE_CARRIES) - (other & LANES);
+            // slither-disable-next-line incorrect-equality
             holds = left & right & LANE_CARRIES == LANE_CARRIES;
         }
     }
