@@ -189,6 +189,8 @@ def verdict_document(verdict: Verdict, verify_s: float) -> dict[str, object]:
 
 def show_verdict(out: Console, verdict: Verdict, verify_s: float) -> None:
     """Write the table of checks, what they mean, and the verdict as the last line."""
+    if verdict.assurance == "simulated":
+        out.line("SIMULATED - NOT A TEE: evidence of a simulator", style="bold yellow")
     show_checks(out, verdict.checks)
     if verdict.outcome != "proven":
         out.line("Establishes: nothing", style="bold")
@@ -246,8 +248,9 @@ _STYLES = {"proven": "bold green", "not_proven": "bold red", "undecided": "bold 
 
 def _last_line(verdict: Verdict, verify_s: float) -> str:
     took = f"({verdict.backend}, {seconds_text(verify_s)})"
+    mark = " (SIMULATED)" if verdict.assurance == "simulated" else ""
     if verdict.outcome == "proven":
-        return f"PROVEN: statement 0x{verdict.statement_digest.hex()} {took}"
+        return f"PROVEN{mark}: statement 0x{verdict.statement_digest.hex()} {took}"
     first = verdict.failed[0]
     word = "UNDECIDED" if verdict.outcome == "undecided" else "NOT PROVEN"
-    return f"{word}: {first.id} {first.name} [{first.code}] {took}"
+    return f"{word}{mark}: {first.id} {first.name} [{first.code}] {took}"

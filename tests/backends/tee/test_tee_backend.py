@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from handmade_proofs import (
     AT,
     CONTEXT,
@@ -30,6 +31,7 @@ from verifiable.backends.base import TimedJudge
 from verifiable.backends.registry import get_backend
 from verifiable.backends.tee.format import Payload
 from verifiable.backends.tee.simulator import builtin
+from verifiable.cli.main import main
 from verifiable.errors import (
     InvalidInput,
     MalformedFile,
@@ -39,6 +41,7 @@ from verifiable.errors import (
     Undecided,
     VerificationError,
 )
+from verifiable.program.onnx_file import save_program
 from verifiable.statement.attestation import AttestationPolicy
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
@@ -331,3 +334,23 @@ def test_a_missing_package_is_named(
     with pytest.raises(MissingDependency) as caught:
         evaluated(proof)
     assert "verifiable[tee]" in caught.value.hint
+
+
+def test_the_command_says_simulated_in_every_form(tmp_path: Path) -> None:
+    proof, file = tmp_path / "proof.json", tmp_path / "demo.program.onnx"
+    proof.write_bytes(proof_with(key_payload()).encode())
+    save_program(program(), file)
+    arguments = ["verify", str(proof), "--program", str(file), "--at", "2026-03-01T12:00:00Z", "-q"]
+    allowed = [*arguments, "--allow-simulated", "--nonce", NONCE.hex()]
+    shown = CliRunner().invoke(main, allowed)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.output.splitlines()
+    assert lines[0].startswith("SIMULATED")
+    assert lines[-1].startswith("PROVEN (SIMULATED): statement 0x")
+    assert sum("SIMULATED" in line for line in lines) > 5
+    told = json.loads(CliRunner().invoke(main, [*allowed, "--json"]).output)
+    assert told["assurance"] == "simulated"
+    assert all(line.startswith("SIMULATED: ") for line in told["establishes"])
+    refused = CliRunner().invoke(main, [*arguments, "--json"])
+    assert refused.exit_code == 1
+    assert json.loads(refused.output)["establishes"] == []
