@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from verifiable.backends.tee.binding import statement_report_data
 from verifiable.backends.tee.event_log import decode_log, program_register
@@ -255,3 +258,34 @@ def test_the_page_says_what_the_code_does() -> None:
     )
     for key in (b"", bytes(range(64))):
         assert statement_report_data(statement, bytes(range(32)), key).hex() in page
+
+
+@given(
+    st.sampled_from((STATEMENT_PAYLOAD.encode(), SIGNED_PAYLOAD.encode(), KEY_PAYLOAD.encode())),
+    st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(max_size=4)), min_size=1, max_size=4),
+)
+@settings(deadline=1000, max_examples=300)
+def test_any_damage_is_refused_by_our_own_error(
+    honest: bytes, changes: list[tuple[int, bytes]]
+) -> None:
+    data = honest
+    for at, new in changes:
+        start = at % len(honest)
+        data = data[:start] + new + data[start + len(new) // 2 :]
+    with suppress(MalformedProof):
+        assert Payload.decode(data).encode() == data
+
+
+@given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
+@settings(deadline=1000, max_examples=200)
+def test_arbitrary_bytes_are_no_log(data: bytes) -> None:
+    with pytest.raises(MalformedProof):
+        decode_log(data)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(GOOD)), st.text(max_size=90)))
+@settings(deadline=1000, max_examples=200)
+def test_arbitrary_texts_are_no_key(changes: dict[str, str]) -> None:
+    fields = {**GOOD, **changes}
+    with suppress(MalformedFile):
+        assert dict(TeeKey.from_fields(fields).to_key().fields) == fields
