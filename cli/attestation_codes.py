@@ -97,6 +97,7 @@ _BINDING = {
     "bad-event": "An event of a log has a name or a payload that the format does not have.",
     "bad-key": "An enclave's public key is 64 bytes, or absent.",
     "bad-nonce": "A nonce is 32 bytes that the verifier chose, given in hex.",
+    "bad-nonce-or-salt": "Nonces and salts are 32 bytes: take random ones.",
     "bad-reference": "Reference values name the registers of their kind of evidence, each in its "
     "exact size. The hint lists them.",
     "bad-root-certificate": "The file of a simulated root is no X.509 certificate, PEM or DER.",
@@ -105,6 +106,8 @@ _BINDING = {
     "Both run the same code, so report it.",
     "nothing-to-attest": "A nonce or a simulated root is given, and the proof's evidence is no "
     "attestation. Leave it out.",
+    "salt-without-secret": "A salt hides the root of an input that the proof does not show. Give "
+    "--visibility hashed too, or leave the salt out.",
     "two-nonces": "The policy names a nonce, and another one is given. Leave one out.",
     "wrong-mode": "A payload holds members that its mode does not have: a statement quote has a "
     "nonce, a key quote a key, a signature and a challenge.",

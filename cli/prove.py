@@ -55,6 +55,12 @@ __all__ = ["command"]
     metavar="HEX",
     help="What the verifier wants attestations made for, 32 bytes.",
 )
+@click.option(
+    "--salt",
+    callback=hex_digest,
+    metavar="HEX",
+    help="32 random bytes that hide the root of a hidden input (attestations).",
+)
 @cache_option
 @time_limit_option
 @reporting
@@ -73,6 +79,7 @@ def command(
     tee_kind: str | None,
     tee_mode: str | None,
     nonce: bytes | None,
+    salt: bytes | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -100,6 +107,7 @@ def command(
             tee_kind=tee_kind,
             tee_mode=tee_mode,
             nonce=nonce,
+            salt=salt,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,

@@ -16,6 +16,7 @@ from verifiable.cache import default_cache_dir
 from verifiable.errors import InvalidInput
 from verifiable.progress import Cancellation, Progress, silent
 from verifiable.sources import PathLike
+from verifiable.statement.hashing import DIGEST_BYTES
 from verifiable.statement.proof import VISIBILITIES
 
 __all__ = ["backend_options", "options_taken", "refuse_untaken"]
@@ -28,6 +29,7 @@ _SPELLED = MappingProxyType(
         "tee_kind": ("tee_kind", "--tee-kind"),
         "tee_mode": ("tee_mode", "--tee-mode"),
         "nonce": ("nonce", "--nonce"),
+        "salt": ("salt", "--salt"),
     }
 )
 """By setting of a backend, the keyword and the option of the command line that give it."""
@@ -42,6 +44,7 @@ def backend_options(
     tee_kind: str | None = None,
     tee_mode: str | None = None,
     nonce: bytes | None = None,
+    salt: bytes | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -65,6 +68,18 @@ def backend_options(
             hint="give one of --srs and --insecure-local-setup",
             code="two-setups",
         )
+    for name, value in (("nonce", nonce), ("salt", salt)):
+        if value is not None and (not isinstance(value, bytes) or len(value) != DIGEST_BYTES):
+            raise InvalidInput(
+                f"a {name} is {DIGEST_BYTES} bytes", where=name, code="bad-nonce-or-salt"
+            )
+    if salt is not None and visibility == "public":
+        raise InvalidInput(
+            "a salt hides an input that the proof shows",
+            where="salt",
+            hint="give --visibility hashed too, or leave --salt out",
+            code="salt-without-secret",
+        )
     if time_limit_s is not None and not (
         isinstance(time_limit_s, int | float) and time_limit_s > 0
     ):
@@ -83,6 +98,7 @@ def backend_options(
         "tee_kind": tee_kind,
         "tee_mode": tee_mode,
         "nonce": None if nonce is None else nonce.hex(),
+        "salt": None if salt is None else salt.hex(),
     }
     settings |= {name: value for name, value in named.items() if value is not None}
     return Options(

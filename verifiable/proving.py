@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import cast
@@ -40,6 +40,7 @@ from verifiable.statement.header import check_header
 from verifiable.statement.policy import INSECURE_ALLOWANCES, Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.statement import ZERO_CONTEXT, Statement, statement_of
+from verifiable.statement.tensors import salted_root
 from verifiable.survey import refusals
 from verifiable.verification import evaluate
 
@@ -143,6 +144,7 @@ def prove(
     tee_kind: str | None = None,
     tee_mode: str | None = None,
     nonce: bytes | None = None,
+    salt: bytes | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -174,6 +176,9 @@ def prove(
         tee_mode: of an attestation, whether each statement has its own (`statement`), or one stands
             for a key that signs statements (`key`).
         nonce: 32 bytes that the verifier chose, which an attestation is made for.
+        salt: 32 random bytes that hide the root of an input, where the proof hides the input and
+            the evidence stands for it (attestations): else whoever can guess it can check the
+            guess. Keep them to open the root later.
         cache_dir: folder of the cached keys; default: `verifiable.cache.default_cache_dir()`.
         time_limit_s: seconds that each phase may take.
         progress: called with a `ProgressEvent` now and then, from the calling thread.
@@ -197,6 +202,7 @@ def prove(
             tee_kind=tee_kind,
             tee_mode=tee_mode,
             nonce=nonce,
+            salt=salt,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,
@@ -223,6 +229,7 @@ def prove_many(
     tee_kind: str | None = None,
     tee_mode: str | None = None,
     nonce: bytes | None = None,
+    salt: bytes | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -253,6 +260,7 @@ def prove_many(
             tee_kind=tee_kind,
             tee_mode=tee_mode,
             nonce=nonce,
+            salt=salt,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,
@@ -340,7 +348,12 @@ class _Prover:
 
     def statement(self, trace: Trace, context: bytes) -> Statement:
         """What will be proven."""
-        return statement_of(self.commitment, trace.inputs, trace.outputs, context=context)
+        stated = statement_of(self.commitment, trace.inputs, trace.outputs, context=context)
+        salt = self.options.settings.get("salt")
+        if salt is None:
+            return stated
+        root = salted_root(bytes.fromhex(str(salt)), stated.input_root)
+        return replace(stated, input_root=root)
 
     def setup(self) -> Setup:
         """The keys."""
@@ -392,6 +405,7 @@ class _Prover:
         if nonce is not None:
             demands = AttestationPolicy(nonce=bytes.fromhex(str(nonce)))
         self.options.progress(ProgressEvent(phase="verify", message="the finished proof"))
+        own = dict(zip((spec.name for spec in self.program.inputs), trace.inputs, strict=True))
         verdict = evaluate(
             proof,
             Policy(
@@ -403,9 +417,7 @@ class _Prover:
             ),
             now=datetime.now(UTC),  # a prover may look at a clock, evidence with dates needs it
             program=self.program,
-            inputs=dict(
-                zip((spec.name for spec in self.program.inputs), trace.inputs, strict=True)
-            ),
+            inputs=None if "salt" in self.options.settings else own,
             keys={self.backend.id: keys.key},
             cache_dir=self.options.cache_dir,
         )

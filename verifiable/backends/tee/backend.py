@@ -56,7 +56,7 @@ class TeeBackend:
     id = BACKEND_ID
     version = VERSION
     checks = TEE_CHECKS
-    settings: tuple[str, ...] = ("tee_kind", "tee_mode", "nonce")
+    settings: tuple[str, ...] = ("tee_kind", "tee_mode", "nonce", "salt")
     cache_kinds: tuple[str, ...] = ()
 
     def __init__(self, *, cache_dir: Path | None = None) -> None:
