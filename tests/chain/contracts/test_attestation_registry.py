@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import re
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -82,6 +83,7 @@ from verifiable.statement.statement import Statement
 NOT_FUNCTIONS = {
     *("at", "of", "deploy", "events", "events_in", "chain", "address", "artifact", "action")
 }
+SAMPLES = os.environ.get("VERIFIABLE_TEE_SAMPLES", "")
 SOURCES = Path(__file__).parents[3] / "contracts" / "src" / "tee"
 NOT_ARGUMENTS = {"self", "signer", "options", "block"}
 
@@ -415,6 +417,22 @@ def test_simulators_quote_registers(stage: Stage) -> None:
         assert refused(lambda: stage.send(attempt)) == QeSignature()
     finally:
         stage.simulated = before
+
+
+@pytest.mark.skipif(not SAMPLES, reason="VERIFIABLE_TEE_SAMPLES names no folder of real evidence")
+def test_real_quote_is_refused_only_for_what_it_binds(stage: Stage) -> None:
+    """Layout, module, quoting enclave and signature of a real machine's quote all pass."""
+    data = (Path(SAMPLES) / "tdx" / "dcapqvl_tdx_v4.quote").read_bytes()
+    quote = data[:1252]
+    assert quote[:2] == b"\x04\x00"
+    request = stage.request(Enclave(), quote=quote)
+    assert refused(lambda: stage.send(request)) == NotKeyQuote(tag=quote[588:600])
+    for place in (640, 700, 1100, 200):  # signature, key, what vouches for it, MRTD
+        spoiled = bytearray(quote)
+        spoiled[place] ^= 1
+        attempt = dataclasses.replace(request, quote=bytes(spoiled))
+        reason = refused(lambda attempt=attempt: stage.send(attempt))
+        assert reason in (QuoteSignature(), QeBinding())
 
 
 # --- at use
