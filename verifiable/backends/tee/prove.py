@@ -13,25 +13,38 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from verifiable.backends.base import Evidence
+from verifiable.backends.base import Evidence, Options
 from verifiable.backends.tee.evidence import Evidence as Attestation
 from verifiable.backends.tee.format import Mode, Payload
 from verifiable.backends.tee.simulator.builtin import SimulatedKind
 from verifiable.backends.tee.simulator.host import EnclaveProcess
-from verifiable.errors import ProvingError
+from verifiable.errors import ProvingError, ResourceLimit
 from verifiable.program.execute import Trace
 from verifiable.program.onnx_file import dump_program
-from verifiable.program.program import IntArray, Program
+from verifiable.program.program import Program
 from verifiable.progress import Cancellation
 from verifiable.statement.hashing import DIGEST_BYTES
 from verifiable.statement.statement import Statement
 
-__all__ = ["KEY_QUOTE_AGE_S", "Enclaves"]
+__all__ = ["KEY_QUOTE_AGE_S", "Enclaves", "Wish"]
 
 KEY_QUOTE_AGE_S = 60.0
 """A key quote is used for as many seconds; verifiers take Nitro's for 300."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What evidence to make.
+
+    Attributes:
+        nonce: the verifier's, 32 bytes, or empty.
+        salt: 32 bytes that hide the root of the input, or empty.
+    """
+
+    kind: SimulatedKind
+    mode: Mode
+    nonce: bytes
+    salt: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +59,22 @@ class _KeyQuote:
 class _Enclave:
     """One process, and the key quotes that it made."""
 
-    def __init__(self, program: Program, kinds: tuple[SimulatedKind, ...]) -> None:
-        self.process = EnclaveProcess.start(dump_program(program), kinds)
+    def __init__(self, program: Program, limit_s: float | None) -> None:
+        self.process = EnclaveProcess.start(
+            dump_program(program), ("tdx", "nitro", "snp"), limit_s=limit_s
+        )
         self.lock = threading.Lock()
         self.quotes: dict[tuple[SimulatedKind, bytes], _KeyQuote] = {}
 
-    def key_quote(self, kind: SimulatedKind, challenge: bytes) -> _KeyQuote:
+    def key_quote(self, kind: SimulatedKind, challenge: bytes, cancel: Cancellation) -> _KeyQuote:
         """The key quote for a challenge, made now if there is none that is recent."""
         with self.lock:
             quote = self.quotes.get((kind, challenge))
             if quote is None or time.monotonic() - quote.made_s > KEY_QUOTE_AGE_S:
+                at = datetime.now(UTC)
                 quote = _KeyQuote(
-                    evidence=self.process.attest_key(challenge, kind),
-                    at=datetime.now(UTC),
+                    evidence=self.process.attest_key(challenge, kind, at=at, cancel=cancel),
+                    at=at,
                     made_s=time.monotonic(),
                 )
                 self.quotes = {(kind, challenge): quote}
@@ -80,43 +96,32 @@ class Enclaves:
             enclave.process.close()
 
     def prove(
-        self,
-        program: Program,
-        trace: Trace,
-        statement: Statement,
-        *,
-        kind: SimulatedKind,
-        mode: Mode,
-        nonce: bytes,
-        cancel: Cancellation,
+        self, program: Program, trace: Trace, statement: Statement, wish: Wish, options: Options
     ) -> Evidence:
         """Execute in the enclave and attest; see `TeeBackend.prove`.
 
-        Args:
-            nonce: the verifier's, 32 bytes, or empty.
-
         Raises:
             ProvingError: the enclave failed, or its result is not that of the trace.
+            ResourceLimit: it took longer than the time limit.
+            MissingDependency, Cancelled.
         """
-        cancel.check("attest")
+        options.cancel.check("attest")
         began_s = time.perf_counter()
         root = statement.program_root
-        enclave = self._enclave(program, root)
+        enclave = self._enclave(program, root, options.time_limit_s)
         started_s = time.perf_counter()
         try:
-            outputs, payload = _attest(enclave, trace, statement, kind, mode, nonce)
-        except ProvingError:
+            stated, payload = _attest(enclave, trace, statement, wish, options.cancel)
+        except (ProvingError, ResourceLimit):
             self._forget(root, enclave)  # the next proof starts a new process, with a new key
             raise
-        cancel.check("attest")
-        for name, values in trace.outputs.items():
-            if name not in outputs or not np.array_equal(outputs[name], values):
-                raise ProvingError(
-                    "the enclave computed another output than the program does here",
-                    where=f"output {name}",
-                    hint="report it: both run the same code",
-                    code="enclave-differs",
-                )
+        if stated != statement:
+            raise ProvingError(
+                "the enclave computed something else than the program does here",
+                where=f"statement {stated.digest.hex()}",
+                hint="report it: both run the same code",
+                code="enclave-differs",
+            )
         ended_s = time.perf_counter()
         return Evidence(
             payload=payload.encode(),
@@ -125,11 +130,11 @@ class Enclaves:
             phases_s={"start enclave": started_s - began_s, "attest": ended_s - started_s},
         )
 
-    def _enclave(self, program: Program, root: bytes) -> _Enclave:
+    def _enclave(self, program: Program, root: bytes, limit_s: float | None) -> _Enclave:
         with self._lock:
             enclave = self._running.get(root)
-            if enclave is None:
-                enclave = self._running[root] = _Enclave(program, ("tdx", "nitro", "snp"))
+            if enclave is None or not enclave.process.alive:
+                enclave = self._running[root] = _Enclave(program, limit_s)
             return enclave
 
     def _forget(self, root: bytes, enclave: _Enclave) -> None:
@@ -140,34 +145,32 @@ class Enclaves:
 
 
 def _attest(
-    enclave: _Enclave,
-    trace: Trace,
-    statement: Statement,
-    kind: SimulatedKind,
-    mode: Mode,
-    nonce: bytes,
-) -> tuple[dict[str, IntArray], Payload]:
-    process = enclave.process
+    enclave: _Enclave, trace: Trace, statement: Statement, wish: Wish, cancel: Cancellation
+) -> tuple[Statement, Payload]:
+    """What the enclave states, and the evidence of it."""
+    process, context = enclave.process, statement.context
     inputs = {
         spec.name: values for spec, values in zip(trace.program.inputs, trace.inputs, strict=True)
     }
-    if mode == "statement":
+    if wish.mode == "statement":
         at = datetime.now(UTC)
-        outputs, evidence = process.attest_statement(inputs, statement.context, nonce, kind)
-        payload = Payload(mode=mode, evidence=evidence, nonce=nonce, at=at)
-        return dict(outputs), payload
-    challenge = nonce or bytes(DIGEST_BYTES)
-    quote = enclave.key_quote(kind, challenge)
-    outputs, signature = process.sign(inputs, statement.context)
+        attested = process.attest_statement(
+            inputs, context, wish.nonce, wish.kind, salt=wish.salt, at=at, cancel=cancel
+        )
+        payload = Payload(mode=wish.mode, evidence=attested.evidence, nonce=wish.nonce, at=at)
+        return attested.statement, payload
+    challenge = wish.nonce or bytes(DIGEST_BYTES)
+    quote = enclave.key_quote(wish.kind, challenge, cancel)
+    signed = process.sign(inputs, context, salt=wish.salt, cancel=cancel)
     payload = Payload(
-        mode=mode,
+        mode=wish.mode,
         evidence=quote.evidence,
         key=process.public_key,
-        signature=signature,
+        signature=signed.signature,
         challenge=challenge,
         at=quote.at,
     )
-    return dict(outputs), payload
+    return signed.statement, payload
 
 
 def _peak_rss_mib(pid: int) -> float:

@@ -1,0 +1,394 @@
+"""The host of a simulated enclave: starts its process, asks it, and starts it again.
+
+What the host is told is what anybody is told: outputs, roots, evidence, signatures. The key stays
+in the process. It ends with its host, and whoever starts another one gets another key.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType, TracebackType
+from typing import Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from verifiable.backends.tee.evidence import Evidence
+from verifiable.backends.tee.signatures import address_of
+from verifiable.backends.tee.simulator import messages
+from verifiable.backends.tee.simulator.builtin import SimulatedKind
+from verifiable.backends.tee.simulator.messages import (
+    Attested,
+    AttestKey,
+    AttestStatement,
+    Describe,
+    Description,
+    Execute,
+    Executed,
+    KeyAttested,
+    Load,
+    Sign,
+    Signed,
+    Task,
+    TensorShape,
+)
+from verifiable.backends.tee.simulator.process import Process
+from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED, Seed
+from verifiable.backends.tee.simulator.wire import refused
+from verifiable.errors import InvalidInput
+from verifiable.program.program import IntArray
+from verifiable.progress import Cancellation
+from verifiable.statement.statement import ZERO_CONTEXT, Statement
+from verifiable.statement.view import ADDRESS_BYTES
+
+__all__ = ["START_LIMIT_S", "AttestedExecution", "EnclaveProcess", "Execution", "SignedExecution"]
+
+START_LIMIT_S = 120.0
+"""Longest time that starting and loading may take."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+Found = TypeVar("Found")
+Inputs = Mapping[str, npt.NDArray[np.integer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Execution:
+    """What the enclave computed.
+
+    Attributes:
+        outputs: by name int64 arrays, read-only.
+        statement: with the roots that the enclave computed.
+    """
+
+    outputs: Mapping[str, IntArray]
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttestedExecution(Execution):
+    """What the enclave computed, with evidence that reports the statement."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignedExecution(Execution):
+    """What the enclave computed, with its key's signature of the statement: 65 bytes `r||s||v`."""
+
+    signature: bytes
+
+
+class EnclaveProcess:
+    """One simulated enclave with one program. Threads may share it; use it as a context manager.
+
+    Every request can raise, besides what it says itself: `ProvingError` (code `enclave-died`: the
+    process has ended; `restart` gives another, with another key), `ResourceLimit` (code
+    `time-limit`), `Cancelled`, and `InvalidInput` where the inputs do not fit the program.
+
+    The evidence is dated by the host's clock, or by the time that the host says: an enclave has no
+    trustworthy one. Who needs freshness sends a nonce.
+    """
+
+    def __init__(
+        self, load: Load, *, now: datetime | None, limit_s: float | None, start_limit_s: float
+    ) -> None:
+        """For `start`."""
+        self._load = load
+        self._now = now
+        self._limit_s = limit_s
+        self._start_limit_s = start_limit_s
+        self._restarting = threading.Lock()
+        self._process, self._description = self._begin(None)
+        self._finalizer = weakref.finalize(self, self._process.close)
+
+    @classmethod
+    def start(
+        cls,
+        program_bytes: bytes,
+        kinds: Sequence[SimulatedKind] = ("tdx",),
+        *,
+        seed: Seed = BUILTIN_SEED,
+        fixed_key: bool = False,
+        now: datetime | None = None,
+        limit_s: float | None = None,
+        start_limit_s: float = START_LIMIT_S,
+    ) -> EnclaveProcess:
+        """Start a process and let it load a program.
+
+        Args:
+            program_bytes: of the program file.
+            kinds: of evidence that it can issue.
+            seed: of the simulated vendors; by default the built-in one, which everybody knows.
+            fixed_key: take the enclave's key from seed and program, so that everything comes out
+                again byte for byte; it is as secret as the seed. Else the key is random.
+            now: the time of all evidence, with time zone; None: the host's clock at each request.
+            limit_s: longest wait for one answer, in seconds; None: for ever.
+            start_limit_s: longest wait for the start.
+
+        Raises:
+            MalformedModel, ResourceLimit: the program cannot be loaded, or not in time.
+            MissingDependency: a package of the extra `tee` is not installed.
+            SetupError: the seed is too short.
+            ProvingError: (code `enclave-died`) the process did not start.
+        """
+        for kind in kinds:
+            if kind not in messages.KINDS:
+                raise InvalidInput(
+                    f"{kind!r} is no kind of simulated evidence",
+                    where="kinds",
+                    hint=f"choose of {', '.join(messages.KINDS)}",
+                    code="unknown-option",
+                )
+        load = Load(program=program_bytes, kinds=tuple(kinds), seed=seed.value, fixed_key=fixed_key)
+        return cls(load, now=now, limit_s=limit_s, start_limit_s=start_limit_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still answers, as far as is known."""
+        return self._process.alive
+
+    @property
+    def public_key(self) -> bytes:
+        """The enclave's key on secp256k1, `x || y`, 64 bytes; another after a restart."""
+        return self._description.public_key
+
+    @property
+    def address(self) -> bytes:
+        """Of the key, 20 bytes."""
+        return address_of(self.public_key)
+
+    @property
+    def program_root(self) -> bytes:
+        """Of the loaded program, as the enclave computed it."""
+        return self._description.program_root
+
+    def close(self) -> None:
+        """End the process; its key is gone. Requests that wait raise `ProvingError`."""
+        self._process.close()
+        self._finalizer.detach()
+
+    def restart(
+        self, *, replacing: bytes | None = None, cancel: Cancellation | None = None
+    ) -> bytes:
+        """End the process if it still runs, and start another with a new key.
+
+        Args:
+            replacing: do so only if the key is still this one, so that of many threads that saw a
+                process die one starts the next.
+
+        Returns:
+            the new public key.
+
+        Raises:
+            ProvingError: as `start`.
+        """
+        with self._restarting:
+            if replacing is None or replacing == self.public_key:
+                self._process.close()
+                self._finalizer.detach()
+                self._process, self._description = self._begin(cancel)
+                self._finalizer = weakref.finalize(self, self._process.close)
+            return self.public_key
+
+    def describe(self, *, cancel: Cancellation | None = None) -> Description:
+        """What the enclave is: program, key, measurements, inputs and outputs."""
+        return self._ask(Describe(), Description, cancel)
+
+    def execute(
+        self,
+        inputs: Inputs,
+        context: bytes = ZERO_CONTEXT,
+        *,
+        salt: bytes = b"",
+        cancel: Cancellation | None = None,
+    ) -> Execution:
+        """Execute the program, with no evidence.
+
+        Args:
+            inputs: by name integers in the program's shapes and ranges. They do not come back: the
+                statement has their root.
+            context: 32 bytes that bind the statement to one use.
+            salt: 32 random bytes that hide the root of guessable inputs
+                (`statement.tensors.salted_root`); empty for none.
+        """
+        task = self._task(inputs, context, salt)
+        executed = self._ask(Execute(task=task), Executed, cancel)
+        return Execution(outputs=self._outputs(executed), statement=executed.statement)
+
+    def attest_statement(
+        self,
+        inputs: Inputs,
+        context: bytes,
+        nonce: bytes,
+        kind: SimulatedKind,
+        *,
+        salt: bytes = b"",
+        at: datetime | None = None,
+        cancel: Cancellation | None = None,
+    ) -> AttestedExecution:
+        """Execute the program, and issue evidence that reports the statement.
+
+        Args:
+            inputs, context, salt: see `execute`.
+            nonce: the verifier's, at most 512 bytes; empty for none.
+            kind: of the evidence.
+            at: the time to date it with; None: as said at the start.
+        """
+        request = AttestStatement(
+            task=self._task(inputs, context, salt), nonce=nonce, kind=kind, at_us=self._at(at)
+        )
+        attested = self._ask(request, Attested, cancel)
+        return AttestedExecution(
+            outputs=self._outputs(attested.executed),
+            statement=attested.executed.statement,
+            evidence=attested.evidence,
+        )
+
+    def attest_key(
+        self,
+        challenge: bytes,
+        kind: SimulatedKind,
+        *,
+        chain_id: int = 0,
+        registry: bytes = bytes(ADDRESS_BYTES),
+        at: datetime | None = None,
+        cancel: Cancellation | None = None,
+    ) -> Evidence:
+        """Issue evidence that reports the enclave's key; arguments as `binding.key_report_data`.
+
+        Raises:
+            InvalidInput: a length or the chain's id does not fit.
+        """
+        if len(challenge) != 32 or len(registry) != ADDRESS_BYTES or not 0 <= chain_id < 1 << 64:
+            raise InvalidInput(
+                "a challenge is 32 bytes, a registry an address, a chain's id below 2^64",
+                where="attest key",
+                code="bad-digest",
+            )
+        request = AttestKey(
+            challenge=challenge,
+            chain_id=chain_id,
+            registry=registry,
+            kind=kind,
+            at_us=self._at(at),
+        )
+        return self._ask(request, KeyAttested, cancel).evidence
+
+    def sign(
+        self,
+        inputs: Inputs,
+        context: bytes,
+        *,
+        salt: bytes = b"",
+        cancel: Cancellation | None = None,
+    ) -> SignedExecution:
+        """Execute the program, and sign the statement with the enclave's key (EIP-712).
+
+        Args:
+            inputs, context, salt: see `execute`.
+        """
+        signed = self._ask(Sign(task=self._task(inputs, context, salt)), Signed, cancel)
+        return SignedExecution(
+            outputs=self._outputs(signed.executed),
+            statement=signed.executed.statement,
+            signature=signed.signature,
+        )
+
+    def _begin(self, cancel: Cancellation | None) -> tuple[Process, Description]:
+        process = Process()
+        try:
+            found = process.ask(self._load, limit_s=self._start_limit_s, cancel=cancel)
+            if not isinstance(found, Description):
+                raise refused(f"{type(found).__name__} where a description is due")
+        except BaseException:
+            process.close()
+            raise
+        return process, found
+
+    def _ask(
+        self, request: messages.Request, due: type[Found], cancel: Cancellation | None
+    ) -> Found:
+        found = self._process.ask(request, limit_s=self._limit_s, cancel=cancel)
+        if not isinstance(found, due):
+            raise refused(f"{type(found).__name__} where {due.__name__} is due")
+        return found
+
+    def _at(self, at: datetime | None) -> int:
+        chosen = at or self._now or datetime.now(UTC)
+        if chosen.tzinfo is None:
+            raise InvalidInput("the time has no time zone", where="at", code="naive-time")
+        return (chosen - _EPOCH) // _MICROSECOND
+
+    def _task(self, inputs: Inputs, context: bytes, salt: bytes) -> Task:
+        expected = self._description.inputs
+        if set(inputs) != {tensor.name for tensor in expected}:
+            raise InvalidInput(
+                "the inputs do not fit the program",
+                where="inputs",
+                why=f"got {', '.join(sorted(inputs)) or 'none'}",
+                hint=f"the program takes {', '.join(tensor.name for tensor in expected)}",
+                code="wrong-inputs",
+            )
+        if len(context) != 32:
+            raise InvalidInput("a context is 32 bytes", where="context", code="bad-digest")
+        if len(salt) not in (0, 32):
+            raise InvalidInput("a salt has 32 bytes", where="salt", code="bad-salt")
+        return Task(
+            inputs=tuple(_bytes(tensor, inputs[tensor.name]) for tensor in expected),
+            context=context,
+            salt=salt,
+        )
+
+    def _outputs(self, executed: Executed) -> Mapping[str, IntArray]:
+        expected = self._description.outputs
+        found = {}
+        try:
+            for tensor, data in zip(expected, executed.outputs, strict=True):
+                found[tensor.name] = np.frombuffer(data, "<i8").reshape(tensor.shape)
+        except ValueError as cause:
+            raise refused(f"outputs of another shape: {cause}") from cause
+        return MappingProxyType(found)
+
+
+def _bytes(tensor: TensorShape, values: npt.NDArray[np.integer]) -> bytes:
+    given = np.asarray(values)
+    if not np.issubdtype(given.dtype, np.integer):
+        raise InvalidInput(
+            f"dtype {given.dtype} where integers are expected",
+            where=tensor.name,
+            hint="quantise raw values with quantise_input first",
+            code="wrong-dtype",
+        )
+    if given.shape != tensor.shape:
+        raise InvalidInput(
+            f"shape {given.shape} where {tensor.shape} is expected",
+            where=tensor.name,
+            code="wrong-shape",
+        )
+    if given.dtype == np.uint64 and given.size and int(given.max()) >> 63:
+        raise InvalidInput(
+            "a value beyond 64 bits with a sign", where=tensor.name, code="out-of-range"
+        )
+    return given.astype("<i8", copy=False).tobytes()
