@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from verifiable.backends.base import (
     Estimate,
@@ -26,24 +26,27 @@ from verifiable.backends.base import (
 from verifiable.backends.tee.answer import Answer
 from verifiable.backends.tee.checks import TEE_CHECKS
 from verifiable.backends.tee.conclusions import rule
-from verifiable.backends.tee.format import BACKEND_ID, MODES, VERSION, Mode, Payload
+from verifiable.backends.tee.format import BACKEND_ID, MODES, VERSION, Payload
 from verifiable.backends.tee.keys import TeeKey, key_under, simulator_key
+from verifiable.backends.tee.simulator.builtin import SimulatedKind
 from verifiable.errors import InvalidInput
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment, commit_program
+from verifiable.statement.hashing import DIGEST_BYTES
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
 from verifiable.statement.statement import Statement
 
 if TYPE_CHECKING:
     from verifiable.backends.tee.prove import Enclaves
-    from verifiable.backends.tee.simulator.builtin import SimulatedKind
     from verifiable.program.execute import Trace
 
 __all__ = ["KINDS", "TeeBackend"]
 
-KINDS = ("tdx", "nitro", "snp")
+KINDS: tuple[SimulatedKind, ...] = ("tdx", "nitro", "snp")
 """Kinds of evidence that the simulated enclave makes."""
+
+Chosen = TypeVar("Chosen", bound=str)
 
 
 class TeeBackend:
@@ -112,15 +115,18 @@ class TeeBackend:
             ProvingError: the enclave failed, or computed something else than the trace.
             MissingDependency, Cancelled.
         """
-        from verifiable.backends.tee.prove import Enclaves
+        from verifiable.backends.tee.prove import Enclaves, Wish
 
-        kind, mode, nonce = _settings(options)
+        wish = Wish(
+            kind=_choice(options, "tee_kind", KINDS),
+            mode=_choice(options, "tee_mode", MODES),
+            nonce=_bytes(options, "nonce"),
+            salt=_bytes(options, "salt"),
+        )
         if self._enclaves is None:
             self._enclaves = Enclaves()
             weakref.finalize(self, self._enclaves.close)
-        return self._enclaves.prove(
-            program, trace, statement, kind=kind, mode=mode, nonce=nonce, cancel=options.cancel
-        )
+        return self._enclaves.prove(program, trace, statement, wish, options)
 
     def judge(
         self,
@@ -170,32 +176,38 @@ class TeeBackend:
         return TeeKey.from_fields(fields).to_key()
 
 
-def _settings(options: Options) -> tuple[SimulatedKind, Mode, bytes]:
-    """Kind, mode and nonce of the evidence to make.
+def _choice(options: Options, name: str, choices: tuple[Chosen, ...]) -> Chosen:
+    """A setting that is one of a few texts; the first if it is not given.
 
     Raises:
-        InvalidInput: (code `unknown-option` or `bad-nonce`) a value is none of these.
+        InvalidInput: (code `unknown-option`) it is another one.
     """
-    kind = str(options.settings.get("tee_kind", KINDS[0]))
-    mode = str(options.settings.get("tee_mode", MODES[0]))
-    for name, value, choices in (("tee_kind", kind, KINDS), ("tee_mode", mode, MODES)):
-        if value not in choices:
-            raise InvalidInput(
-                f"{value!r} is not one of {', '.join(choices)}",
-                where=name,
-                hint=f"choose one of {', '.join(choices)}",
-                code="unknown-option",
-            )
-    text = str(options.settings.get("nonce", ""))
+    given = options.settings.get(name, choices[0])
+    for choice in choices:
+        if given == choice:
+            return choice
+    raise InvalidInput(
+        f"{given!r} is not one of {', '.join(choices)}",
+        where=name,
+        hint=f"choose one of {', '.join(choices)}",
+        code="unknown-option",
+    )
+
+
+def _bytes(options: Options, name: str) -> bytes:
+    """A setting of 32 bytes in hex; empty if it is not given.
+
+    Raises:
+        InvalidInput: (code `bad-nonce-or-salt`) it is not.
+    """
+    if name not in options.settings:
+        return b""
     try:
-        nonce = bytes.fromhex(text)
+        value = bytes.fromhex(str(options.settings[name]))
     except ValueError:
-        nonce = b"?"
-    if len(nonce) not in (0, 32):
+        value = b""
+    if len(value) != DIGEST_BYTES:
         raise InvalidInput(
-            "a nonce is 32 bytes in hex",
-            where="nonce",
-            hint="take the one that the verifier gave you",
-            code="bad-nonce",
+            f"{DIGEST_BYTES} bytes in hex are needed", where=name, code="bad-nonce-or-salt"
         )
-    return cast("SimulatedKind", kind), cast(Mode, mode), nonce
+    return value
