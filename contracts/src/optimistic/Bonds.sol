@@ -15,9 +15,16 @@ abstract contract Bonds is IDisputeGame {
     /// @notice Most blocks between a commit and its use.
     uint256 public constant MAX_COMMIT_AGE = 64;
 
-    /// @notice Gas that a reveal is refunded for. More than the dearest kind costs with leaves of
-    ///         1024 bytes.
-    uint256 public constant REVEAL_GAS = 180_000;
+    /// @notice Gas that a reveal is refunded for, beside the descriptor that it shows. More than the
+    ///         dearest kind costs, with leaves of 1024 bytes and a branch of 28 siblings.
+    uint256 public constant REVEAL_GAS = 150_000;
+
+    /// @notice Gas that each byte of a shown descriptor is refunded for beyond that. A game shows one.
+    uint256 public constant DESCRIPTOR_GAS = 10;
+
+    /// @notice Most bytes of a descriptor that are refunded. No node that can be judged has a longer
+    ///         one: each operand takes its part of the largest step.
+    uint256 public constant MAX_DESCRIPTOR_BYTES = 28_672;
 
     /// @notice Gas of a challenger in the dearest game, the proof of the step included.
     uint256 public constant CHALLENGER_GAS = 2_500_000;
@@ -147,12 +154,14 @@ abstract contract Bonds is IDisputeGame {
 
     /// @dev What a reveal in this transaction is refunded, if its game is lost. All reveals of a
     ///      game together get no more than `refundBps` of `bondC`: see the rule `BondC`.
-    /// @return amount At most `REVEAL_GAS * gasPriceCap`, which fits 96 bits by the same rule.
-    function _refundOfReveal() internal view returns (uint96 amount) {
+    /// @param descriptorBytes Of the descriptor that it shows; zero for most.
+    /// @return amount Which fits 96 bits by the same rule.
+    function _refundOfReveal(uint256 descriptorBytes) internal view returns (uint96 amount) {
         uint256 price = tx.gasprice < GAS_PRICE_CAP ? tx.gasprice : GAS_PRICE_CAP;
+        if (descriptorBytes > MAX_DESCRIPTOR_BYTES) descriptorBytes = MAX_DESCRIPTOR_BYTES;
         // Less than `bondC`, see the rule.
         // forge-lint: disable-next-line(unsafe-typecast)
-        amount = uint96(REVEAL_GAS * price);
+        amount = uint96((REVEAL_GAS + DESCRIPTOR_GAS * descriptorBytes) * price);
     }
 
     /// @dev The rules again.
@@ -205,11 +214,8 @@ abstract contract Bonds is IDisputeGame {
                 && uint256(rules.bondA) * rules.rewardBps >= 2 * CHALLENGER_GAS * price * WHOLE,
             ParamsRule.BondA
         );
-        uint256 reveals = (moves + 1) / 2;
-        _require(
-            uint256(rules.bondC) * rules.refundBps >= reveals * REVEAL_GAS * price * WHOLE,
-            ParamsRule.BondC
-        );
+        uint256 gas_ = (moves + 1) / 2 * REVEAL_GAS + DESCRIPTOR_GAS * MAX_DESCRIPTOR_BYTES;
+        _require(uint256(rules.bondC) * rules.refundBps >= gas_ * price * WHOLE, ParamsRule.BondC);
     }
 
     /// @dev Reverts if a rule is broken.

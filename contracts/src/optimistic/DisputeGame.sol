@@ -7,7 +7,7 @@ import {Commitments} from "./Commitments.sol";
 import {IDisputeGame} from "./IDisputeGame.sol";
 import {IFaultJudge} from "./IFaultJudge.sol";
 import {IStepRouter} from "./IStepRouter.sol";
-import {NodeDesc, NodeDescriptor} from "./NodeDescriptor.sol";
+import {NodeDescriptor} from "./NodeDescriptor.sol";
 import {Programs} from "./Programs.sol";
 
 /// @title DisputeGame
@@ -95,7 +95,7 @@ contract DisputeGame is Assertions {
 
         _shown[_showingOf(game.assertionId, game.cur, levels)] = true;
         emit NodesRevealed(gameId, game.assertionId, msg.sender, game.cur, descendants);
-        _addRefund(gameId);
+        _addRefund(gameId, 0);
         _arrive(gameId, game);
     }
 
@@ -116,7 +116,7 @@ contract DisputeGame is Assertions {
         uint64 leaves = _leavesOf(_pending(game.assertionId).programRoot, id, desc, descBranch);
         _tensors[game.assertionId][id] = ShownTensor({root: tensorRoot, leaves: leaves});
         emit TensorRevealed(gameId, game.assertionId, msg.sender, id, tensorRoot);
-        _addRefund(gameId);
+        _addRefund(gameId, desc.length);
         _arrive(gameId, game);
     }
 
@@ -134,7 +134,7 @@ contract DisputeGame is Assertions {
 
         _shown[_showingOf(game.assertionId, game.cur, 0)] = true;
         emit LeafRevealed(gameId, game.assertionId, msg.sender, game.cur, leaf);
-        _addRefund(gameId);
+        _addRefund(gameId, 0);
         _arrive(gameId, game);
     }
 
@@ -311,8 +311,10 @@ contract DisputeGame is Assertions {
 
     /// @dev Notes what the sender of a reveal gets if the challenger loses.
     /// @param gameId In which game.
-    function _addRefund(uint256 gameId) private {
-        uint96 amount = _refundOfReveal();
+    /// @param descriptorBytes Of the descriptor that was shown; its hash binds it, so nobody can make
+    ///        a reveal dearer than it is.
+    function _addRefund(uint256 gameId, uint256 descriptorBytes) private {
+        uint96 amount = _refundOfReveal(descriptorBytes);
         if (amount == 0) return;
         Refund[] storage refunds = _refunds[gameId];
         uint256 count = refunds.length;
@@ -425,9 +427,9 @@ contract DisputeGame is Assertions {
             revert Game_BadDescriptor(id);
         }
 
-        NodeDesc memory node = NodeDescriptor.decode(desc);
-        uint256 count = NodeDescriptor.elements(node.shape);
-        uint256 all = NodeDescriptor.leafCount(count, node.width, facts.leafLog2);
+        (uint256 width, uint32[] memory shape) = NodeDescriptor.resultOf(desc);
+        uint256 count = NodeDescriptor.elements(shape);
+        uint256 all = NodeDescriptor.leafCount(count, width, facts.leafLog2);
 
         // INVARIANT OP-19: no tensor is higher than admission reckoned with.
         if (Commitments.treeHeight(all) > facts.maxHeight) revert Game_BadDescriptor(id);

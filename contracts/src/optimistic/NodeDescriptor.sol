@@ -49,6 +49,12 @@ library NodeDescriptor {
     /// @dev Where the opcode stands in a canonical encoding.
     uint256 private constant OPCODE_AT = 64;
 
+    /// @dev Where the offset of the shape stands.
+    uint256 private constant SHAPE_AT = 128;
+
+    /// @dev Where the width stands.
+    uint256 private constant WIDTH_AT = 160;
+
     /// @dev The opcode alone, to choose who decodes the rest.
     /// @param desc `abi.encode(NodeDesc)`.
     /// @return opcode As it stands there; whoever decodes `desc` refuses other encodings.
@@ -81,6 +87,35 @@ library NodeDescriptor {
         }
     }
 
+    /// @dev Width and shape of a node's result, without the rest: what a reveal needs of it costs
+    ///      hardly more where there are many operands. Where a descriptor has the one encoding that
+    ///      `decode` accepts, both read the same.
+    /// @param desc `abi.encode(NodeDesc)`.
+    /// @return width Bytes per element, a valid one.
+    /// @return shape Sizes of the axes, valid ones.
+    function resultOf(bytes calldata desc)
+        internal
+        pure
+        returns (uint256 width, uint32[] memory shape)
+    {
+        if (_wordAt(desc, 0) != 32) _refuse(IStepVerifier.Unsupported.Encoding);
+        width = _wordAt(desc, WIDTH_AT);
+        uint256 start = _wordAt(desc, SHAPE_AT);
+        if (start > desc.length) _refuse(IStepVerifier.Unsupported.Encoding);
+        start += 32; // offsets count from the struct, which follows one word
+        uint256 rank = _wordAt(desc, start);
+        if (rank > MAX_RANK) _refuse(IStepVerifier.Unsupported.Size);
+        shape = new uint32[](rank);
+        for (uint256 i = 0; i < rank; ++i) {
+            uint256 size = _wordAt(desc, start + 32 * (i + 1));
+            if (size > type(uint32).max) _refuse(IStepVerifier.Unsupported.Encoding);
+            // Checked in the line above.
+            // forge-lint: disable-next-line(unsafe-typecast)
+            shape[i] = uint32(size);
+        }
+        _checkTensor(width, shape);
+    }
+
     /// @dev Number of elements of a valid shape; 1 for a scalar.
     /// @param shape Sizes of the axes.
     /// @return count Their product.
@@ -109,6 +144,15 @@ library NodeDescriptor {
     /// @return valid True for 1, 2, 4 and 8.
     function isWidth(uint256 width) internal pure returns (bool valid) {
         valid = width == 1 || width == 2 || width == 4 || width == 8;
+    }
+
+    /// @dev One word of a descriptor.
+    /// @param desc The descriptor.
+    /// @param start Its first byte.
+    /// @return word As an unsigned number.
+    function _wordAt(bytes calldata desc, uint256 start) private pure returns (uint256 word) {
+        if (start + 32 > desc.length) _refuse(IStepVerifier.Unsupported.Encoding);
+        word = uint256(bytes32(desc[start:start + 32]));
     }
 
     /// @dev Refuses a tensor that no program may hold.

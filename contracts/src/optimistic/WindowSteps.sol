@@ -57,7 +57,7 @@ contract WindowSteps is StepFamily {
         _requireShape(node.shape[0] == x[0] && node.shape[3] == x[3]);
         _requireShape(node.shape[1] == Windows.count(y) && node.shape[2] == Windows.count(z));
         uint256 taps = Windows.mostTaps(y) * Windows.mostTaps(z);
-        if (taps > Windows.MAX_SEGMENTS) _refuse(Unsupported.TooLarge);
+        if (taps > Windows.MAX_TAPS) _refuse(Unsupported.TooLarge);
         size += Openings.bound(node.operands[0], leafLog2, taps, 1);
     }
 
@@ -144,7 +144,7 @@ contract WindowSteps is StepFamily {
     /// @param axis The axis.
     /// @param windows Number of windows.
     function _requireTaps(WindowAxis memory axis, uint256 windows) private pure {
-        (bool holds, bool decided) = Windows.allTouch(axis, windows, Windows.MAX_SEGMENTS);
+        (bool holds, bool decided) = Windows.allTouch(axis, windows, Windows.MAX_WINDOWS);
         if (!decided) _refuse(Unsupported.TooLarge);
         if (!holds) _refuse(Unsupported.EmptyWindow);
     }

@@ -20,8 +20,15 @@ struct WindowAxis {
 /// @title Windows
 /// @notice Where the windows of convolutions and pools lie.
 library Windows {
-    /// @dev Most places at which a step reads neighbouring elements, for the gas of looking them up.
-    uint256 internal constant MAX_SEGMENTS = 16_384;
+    /// @dev Most single elements that a step of a pool reads. Each takes about 2,900 gas, on top of
+    ///      up to 12 million for a witness as large as one may be: all together fit a transaction.
+    uint256 internal constant MAX_TAPS = 1024;
+
+    /// @dev Most places at which a step of a convolution reads neighbours. Each takes about 6,200 gas.
+    uint256 internal constant MAX_SEGMENTS = 512;
+
+    /// @dev Most windows of an axis that are looked at one by one; never in a step.
+    uint256 internal constant MAX_WINDOWS = 16_384;
 
     /// @dev Reads an axis from attributes that begin with strides 2, pads 4, dilations 2.
     /// @param attributes Flat attributes of the node.

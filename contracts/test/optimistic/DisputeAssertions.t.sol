@@ -664,9 +664,12 @@ contract DisputeGame_admission_Test is DisputeKit {
         rules.gasPriceCap = 0;
         _refused(rules, IDisputeGame.ParamsRule.BondA);
         rules.gasPriceCap = uint96(CAP);
-        --rules.bondC;
+        // Ten reveals, one of them of the longest descriptor, at the cap, by the share of refunds.
+        uint256 gas_ = 10 * game.REVEAL_GAS() + game.DESCRIPTOR_GAS() * game.MAX_DESCRIPTOR_BYTES();
+        rules.bondC = uint96((gas_ * CAP * 4 + 2) / 3 - 1);
         _refused(rules, IDisputeGame.ParamsRule.BondC);
         ++rules.bondC;
+        maker.make(judge, router, rules);
         rules.maxMoves = 21; // eleven reveals
         _refused(rules, IDisputeGame.ParamsRule.BondC);
     }

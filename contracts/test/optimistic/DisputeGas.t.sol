@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Commitments} from "../../src/optimistic/Commitments.sol";
 import {IDisputeGame} from "../../src/optimistic/IDisputeGame.sol";
+import {NodeDesc, OperandRef} from "../../src/optimistic/NodeDescriptor.sol";
 import {DisputeKit} from "./DisputeKit.sol";
 import {TinyProgram} from "./TinyProgram.sol";
 
@@ -107,6 +109,89 @@ contract DisputeGame_Gas_Test is DisputeKit {
         game.revealLeaf(gameId, leaf);
         uint256 gas_ = _snapshot("revealLeaf, 1024 bytes, first of its revealer");
         vm.assertTrue(gas_ <= game.REVEAL_GAS(), "dearer than its refund");
+    }
+
+    /// @notice A descriptor as long as that of a node that can be judged, in a graph as deep as one may
+    ///         be: an honest revealer gets back what it spends, or more.
+    function test_gas_revealTensorOfTheLongestDescriptor_isRefunded_succeeds() external {
+        bytes memory desc = _longestDescriptor();
+        bytes32[] memory below = new bytes32[](16);
+        bytes32[] memory branch = _randomBranch(below, keccak256(bytes.concat(hex"02", desc)));
+        bytes32 graphRoot = TinyProgram.rootOf(below);
+        IDisputeGame.Header memory head = TinyProgram.header(TinyProgram.Kind.Lone);
+        IDisputeGame.Schema memory schema = abi.decode(head.schema, (IDisputeGame.Schema));
+        (schema.nodeCount, schema.maxHeight) = (1 << 28, 2);
+        (head.graphRoot, head.schema) = (graphRoot, abi.encode(schema));
+        game.admitProgram(head);
+
+        branch = _randomBranch(below, TinyProgram.traceRow(0, SALT));
+        bytes32 traceRoot = TinyProgram.rootOf(below);
+        IDisputeGame.Opening[] memory outputs = new IDisputeGame.Opening[](1);
+        outputs[0] = IDisputeGame.Opening(SALT, branch);
+        IDisputeGame.Statement memory said =
+            IDisputeGame.Statement(TinyProgram.rootOfHeader(head), SALT, SALT, SALT);
+        _commit(ALICE, IDisputeGame.CommitKind.Result, TinyProgram.digestOf(said), traceRoot);
+        vm.roll(block.number + AGE);
+        vm.prank(ALICE);
+        bytes32 id = game.assertResult{value: BOND_A}(said, traceRoot, outputs, "", SALT);
+        uint256 gameId = _open(MALLORY, id);
+        game.revealNodes(gameId, below);
+        vm.prank(MALLORY);
+        game.select(gameId, 28, 0, TinyProgram.traceRow(0, SALT), branch);
+        cheats.txGasPrice(CAP);
+        branch = _randomBranch(below, keccak256(bytes.concat(hex"02", desc)));
+        vm.prank(DAVE);
+        game.revealTensor(gameId, SALT, desc, branch);
+        uint256 gas_ = _snapshot("revealTensor, longest descriptor and branch");
+        uint256 refund = game.REVEAL_GAS() + game.DESCRIPTOR_GAS() * desc.length;
+        vm.assertTrue(gas_ <= refund, "dearer than its refund");
+        vm.assertTrue(desc.length <= game.MAX_DESCRIPTOR_BYTES(), "longer than is refunded");
+    }
+
+    /// @dev The Concat with most operands that `checkNode` accepts.
+    function _longestDescriptor() private view returns (bytes memory desc) {
+        NodeDesc memory node;
+        node.opcode = 10;
+        node.width = 1;
+        node.shape = new uint32[](6);
+        node.attributes = new int64[](1);
+        uint32[] memory part = new uint32[](6);
+        for (uint256 i = 0; i < 6; ++i) {
+            (part[i], node.shape[i]) = (1, 1);
+        }
+        for (uint32 count = 60;; ++count) {
+            node.operands = new OperandRef[](count);
+            for (uint32 i = 0; i < count; ++i) {
+                node.operands[i] = OperandRef(3, 0, 1, part);
+            }
+            node.shape[0] = count;
+            bytes memory longer = abi.encode(node);
+            try router.checkNode(longer, 5) {
+                desc = longer;
+            } catch {
+                return desc;
+            }
+        }
+    }
+
+    /// @dev A branch of 28 siblings from the first of 2^28 leaves, and the 16 nodes below the root.
+    function _randomBranch(bytes32[] memory below, bytes32 leaf)
+        private
+        pure
+        returns (bytes32[] memory branch)
+    {
+        branch = new bytes32[](28);
+        for (uint256 i = 0; i < 24; ++i) {
+            branch[i] = keccak256(abi.encode(i));
+        }
+        below[0] = Commitments.rootFromPath(leaf, 0, 24, TinyProgram.slice(branch, 0, 24));
+        for (uint256 i = 1; i < 16; ++i) {
+            below[i] = keccak256(abi.encode(leaf, i));
+        }
+        bytes32[] memory above = TinyProgram.branch(below, 0);
+        for (uint256 i = 0; i < 4; ++i) {
+            branch[24 + i] = above[i];
+        }
     }
 
     function _snapshot(string memory name) private returns (uint256 gas_) {

@@ -170,7 +170,7 @@ contract DisputeGame_play_Test is DisputeKit {
 
         _expectStatus(id, IDisputeGame.Status.Pending);
         _expectGame(gameId, IDisputeGame.GameStatus.Lost);
-        uint256 refund = 5 * game.REVEAL_GAS() * 20 gwei;
+        uint256 refund = (5 * game.REVEAL_GAS() + _descriptorGas(1)) * 20 gwei;
         _expectCredit(DAVE, refund);
         _expectCredit(MALLORY, 0);
         vm.assertEq(uint256(game.totals().burned), BOND_C - refund, "burned");
@@ -193,14 +193,18 @@ contract DisputeGame_play_Test is DisputeKit {
         cheats.warp(START + CLOCK);
         game.claimTimeout(gameId);
         _expectCredit(ALICE, game.REVEAL_GAS() * CAP);
-        _expectCredit(DAVE, 2 * game.REVEAL_GAS() * CAP);
+        _expectCredit(DAVE, (2 * game.REVEAL_GAS() + _descriptorGas(0)) * CAP);
         _expectBalanced();
     }
 
     function test_play_longestGame_burnsAQuarter_succeeds() external view {
         // Twenty moves have at most ten reveals: refunds are bounded by the rule for `bondC`.
-        uint256 most = 10 * game.REVEAL_GAS() * CAP;
-        vm.assertTrue(most <= uint256(BOND_C) * 3 / 4, "refunds");
+        uint256 most = 10 * game.REVEAL_GAS() + game.DESCRIPTOR_GAS() * game.MAX_DESCRIPTOR_BYTES();
+        vm.assertTrue(most * CAP <= uint256(BOND_C) * 3 / 4, "refunds");
+    }
+
+    function _descriptorGas(uint256 node) private view returns (uint256) {
+        return game.DESCRIPTOR_GAS() * TinyProgram.descOf(TinyProgram.Kind.Chain, node).length;
     }
 }
 

@@ -444,9 +444,19 @@ class DisputeGame:
         return count
 
     def reveal_gas(self, *, block: BlockTag = "latest") -> int:
-        """Units of gas that a reveal is refunded for."""
+        """Units of gas that a reveal is refunded for, beside a descriptor that it shows."""
         gas: int = self._call("REVEAL_GAS", block=block)
         return gas
+
+    def descriptor_gas(self, *, block: BlockTag = "latest") -> int:
+        """Units of gas that each byte of a shown descriptor is refunded for."""
+        gas: int = self._call("DESCRIPTOR_GAS", block=block)
+        return gas
+
+    def max_descriptor_bytes(self, *, block: BlockTag = "latest") -> int:
+        """Most bytes of a descriptor that are refunded."""
+        count: int = self._call("MAX_DESCRIPTOR_BYTES", block=block)
+        return count
 
     def challenger_gas(self, *, block: BlockTag = "latest") -> int:
         """Units of gas of a challenger in the dearest game."""
