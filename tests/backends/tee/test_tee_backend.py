@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +30,9 @@ from handmade_proofs import (
 
 from verifiable import api
 from verifiable.attestations import attested, root_digest
-from verifiable.backends.base import TimedJudge
+from verifiable.backends.base import Options, TimedJudge
 from verifiable.backends.registry import get_backend
+from verifiable.backends.tee.backend import KINDS, TeeBackend
 from verifiable.backends.tee.format import Payload
 from verifiable.backends.tee.simulator import builtin
 from verifiable.cli.main import main
@@ -37,6 +41,7 @@ from verifiable.errors import (
     MalformedFile,
     MalformedProof,
     MissingDependency,
+    ProvingError,
     SetupError,
     Undecided,
     VerificationError,
@@ -45,6 +50,7 @@ from verifiable.program.onnx_file import save_program
 from verifiable.statement.attestation import AttestationPolicy
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
+from verifiable.statement.tensors import salted_root
 from verifiable.statement.verdict import Verdict
 from verifiable.verification import evaluate as judge
 
@@ -354,3 +360,124 @@ def test_the_command_says_simulated_in_every_form(tmp_path: Path) -> None:
     refused = CliRunner().invoke(main, [*arguments, "--json"])
     assert refused.exit_code == 1
     assert json.loads(refused.output)["establishes"] == []
+
+
+# proving with the enclave process
+
+
+@pytest.fixture(scope="module")
+def raw() -> dict[str, Any]:
+    """The inputs of the handmade proofs, in the units of the float model."""
+    specs = zip(program().inputs, trace().inputs, strict=True)
+    return {spec.name: (values - spec.zero_point) * spec.scale for spec, values in specs}
+
+
+@pytest.mark.parametrize("mode", ["statement", "key"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_prove_and_verify(raw: dict[str, Any], kind: str, mode: str) -> None:
+    result = api.prove(
+        program(), raw, backend="tee", tee_kind=kind, tee_mode=mode, nonce=NONCE, context=CONTEXT
+    )
+    payload = Payload.decode(result.proof.payload)
+    assert (payload.mode, payload.evidence.kind) == (mode, kind)
+    assert result.statement == statement()
+    verdict = api.verify(
+        result.proof,
+        program=program(),
+        allow_simulated=True,
+        nonce=NONCE,
+        now=datetime.now(UTC),
+    )
+    assert verdict.assurance == "simulated"
+    later = evaluated(result.proof, now=payload.at + timedelta(days=31))
+    assert later.outcome == "not_proven" or kind == "snp"  # that one has no dates of its own
+
+
+def test_many_proofs_have_one_enclave_and_each_quote_is_its_own(raw: dict[str, Any]) -> None:
+    inputs = [raw, {name: values * 0 for name, values in raw.items()}]
+    proofs = [
+        item.unwrap().proof
+        for item in api.prove_many(program(), inputs, backend="tee", tee_mode="key")
+    ]
+    first, second = (Payload.decode(proof.payload) for proof in proofs)
+    assert first.key == second.key
+    assert first.evidence == second.evidence
+    assert first.signature != second.signature
+    swapped = replace(proofs[0], payload=proofs[1].payload)
+    now = datetime.now(UTC)
+    assert evaluated(proofs[0], nonce=None, now=now).outcome == "proven"
+    assert set(codes(evaluated(swapped, nonce=None, now=now))) == {"TEE-15"}
+
+
+def test_a_salt_hides_the_root_of_a_hidden_input(raw: dict[str, Any]) -> None:
+    salt = b"\x05" * 32
+    result = api.prove(
+        program(), raw, backend="tee", visibility="hashed", salt=salt, context=CONTEXT
+    )
+    assert result.statement.input_root == salted_root(salt, statement().input_root)
+    now = datetime.now(UTC)
+    verdict = evaluated(result.proof, nonce=None, now=now)
+    assert verdict.outcome == "proven"
+    assert verdict.inputs is None
+    with pytest.raises(InvalidInput) as caught:
+        api.prove(program(), raw, backend="tee", salt=salt)
+    assert caught.value.code == "salt-without-secret"
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"tee_kind": "sgx"}, "unknown-option"),
+        ({"tee_mode": "both"}, "unknown-option"),
+        ({"nonce": b"short"}, "bad-nonce-or-salt"),
+        ({"nonce": "00" * 32}, "bad-nonce-or-salt"),
+        ({"salt": bytes(31), "visibility": "hashed"}, "bad-nonce-or-salt"),
+        ({"weights": "public"}, "unknown-option"),
+    ],
+)
+def test_settings_are_checked(raw: dict[str, Any], settings: dict[str, Any], code: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        api.prove(program(), raw, backend="tee", **settings)
+    assert caught.value.code == code
+
+
+def test_no_other_backend_takes_them(raw: dict[str, Any]) -> None:
+    for settings in ({"tee_kind": "tdx"}, {"tee_mode": "key"}, {"nonce": NONCE}):
+        with pytest.raises(InvalidInput) as caught:
+            api.prove(program(), raw, backend="gkr", **settings)
+        assert caught.value.code == "unknown-option"
+
+
+def test_a_dead_enclave_is_a_typed_error_and_the_next_has_another_key(
+    raw: dict[str, Any],
+) -> None:
+    made = trace()
+    backend = TeeBackend()
+    options = Options(cache_dir=Path(), settings={"tee_mode": "key"})
+    setup = backend.setup(program(), options)
+
+    def prove() -> Payload:
+        evidence = backend.prove(program(), made, statement(), setup, options)
+        return Payload.decode(evidence.payload)
+
+    first = prove()
+    assert prove().key == first.key
+    (enclave,) = backend._enclaves._running.values()
+    os.kill(enclave.process.pid, signal.SIGKILL)
+    keys = []
+    for _ in range(3):  # the death is seen at once, or by the next request
+        with suppress(ProvingError):
+            keys.append(prove().key)
+    assert len(keys) >= 2
+    assert first.key not in keys
+    assert len(set(keys)) == 1
+
+
+def test_an_enclave_of_other_code_is_found_by_the_prover(
+    monkeypatch: pytest.MonkeyPatch, raw: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(builtin, "mrtd", lambda: bytes(48))
+    with pytest.raises(ProvingError) as caught:
+        api.prove(program(), raw, backend="tee")
+    assert caught.value.code == "own-proof-refused"
+    assert "TEE-10" in caught.value.where
