@@ -16,6 +16,18 @@ from verifiable.files import read_bytes
 from verifiable.statement.commitment import ProgramCommitment
 from verifiable.statement.hashing import ProgramRoot
 from verifiable.statement.header import header_to_json, read_header
+from verifiable.statement.pins import (
+    LOCK_FORMAT,
+    MAX_LOCK_BYTES,
+    MAX_LOCK_NAME_BYTES,
+    MAX_MODELS,
+    MODEL_KEYS,
+    PIN_KEYS,
+    ModelPins,
+    pins_to_json,
+    read_pins,
+    refuse_shared_files,
+)
 from verifiable.statement.strict_json import (
     Field,
     decode_strict,
@@ -27,12 +39,6 @@ from verifiable.statement.strict_json import (
 
 __all__ = ["LOCK_FORMAT", "MAX_LOCK_NAME_BYTES", "Lock", "LockedModel"]
 
-LOCK_FORMAT = "application/vnd.verifiable.lock.v1+json"
-
-MAX_LOCK_NAME_BYTES = 256
-
-_LIMIT_BYTES = 16 << 20
-_MAX_MODELS = 1 << 12
 _MAX_BACKENDS = 64
 _MAX_KEY_FIELDS = 64
 
@@ -45,11 +51,13 @@ class LockedModel:
         name: for people; not checked against anything.
         program: the program's header.
         backends: by backend id the fields of its key, as that backend's format page defines them.
+        pins: files that belong to the program, for `verifiable check`; no verdict rests on them.
     """
 
     name: str
     program: ProgramCommitment
     backends: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    pins: ModelPins = field(default_factory=ModelPins)
 
     @property
     def program_root(self) -> ProgramRoot:
@@ -73,19 +81,14 @@ class Lock:
     def encode(self) -> bytes:
         """The lock as the bytes of a file; deterministic."""
         return encode_canonical(
-            {
-                "format": LOCK_FORMAT,
-                "models": [
-                    {
-                        "name": model.name,
-                        "program_root": encode_hex(model.program_root),
-                        "program": header_to_json(model.program),
-                        "backends": {name: dict(fields) for name, fields in model.backends.items()},
-                    }
-                    for model in self.models
-                ],
-            }
+            {"format": LOCK_FORMAT, "models": [_model_to_json(model) for model in self.models]}
         )
+
+    def encode_lines(self) -> bytes:
+        """The same document with a line for each entry, so that reviews and reports show which."""
+        entries = [encode_canonical(_model_to_json(model)).strip() for model in self.models]
+        head = b'{"format":"' + LOCK_FORMAT.encode("ascii") + b'","models":[\n'
+        return head + b",\n".join(entries) + b"\n]}\n"
 
     @classmethod
     def decode(cls, data: bytes) -> Lock:
@@ -94,12 +97,13 @@ class Lock:
         Raises:
             MalformedFile: with the code and the path of what is wrong.
         """
-        root = decode_strict(data, limit_bytes=_LIMIT_BYTES, error=MalformedFile, name="lock")
+        root = decode_strict(data, limit_bytes=MAX_LOCK_BYTES, error=MalformedFile, name="lock")
         read_format(root, LOCK_FORMAT)
         found = root.object(("format", "models"))
-        models = tuple(_read_model(item) for item in found["models"].array(limit=_MAX_MODELS))
+        models = tuple(_read_model(item) for item in found["models"].array(limit=MAX_MODELS))
         if len({model.program_root for model in models}) != len(models):
             found["models"].refuse("two entries for one program", code="duplicate-program")
+        refuse_shared_files(found["models"], [model.pins for model in models])
         return cls(models=models)
 
     @classmethod
@@ -110,13 +114,23 @@ class Lock:
             MalformedFile: it cannot be read or is not a lock.
             ResourceLimit: it is too large.
         """
-        data = read_bytes(path, limit_bytes=_LIMIT_BYTES)
+        data = read_bytes(path, limit_bytes=MAX_LOCK_BYTES)
         with naming_file(path):
             return cls.decode(data)
 
 
+def _model_to_json(model: LockedModel) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "program_root": encode_hex(model.program_root),
+        "program": header_to_json(model.program),
+        "backends": {name: dict(fields) for name, fields in model.backends.items()},
+        **pins_to_json(model.pins),
+    }
+
+
 def _read_model(item: Field) -> LockedModel:
-    found = item.object(("name", "program_root", "program", "backends"))
+    found = item.object(MODEL_KEYS, PIN_KEYS)
     program = read_header(found["program"])
     if program.program_root != found["program_root"].digest():
         found["program_root"].refuse(
@@ -131,6 +145,7 @@ def _read_model(item: Field) -> LockedModel:
         name=found["name"].name(limit_bytes=MAX_LOCK_NAME_BYTES),
         program=program,
         backends=MappingProxyType({name: _read_key(fields) for name, fields in backends.items()}),
+        pins=read_pins(found),
     )
 
 

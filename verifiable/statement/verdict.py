@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-from verifiable.program.program import IntArray
 from verifiable.statement.hashing import StatementDigest
 from verifiable.statement.strict_json import encode_hex
+
+if TYPE_CHECKING:  # results of checks are made where nothing is computed, and numpy costs 0.2 s
+    import numpy as np
+    import numpy.typing as npt
+
+    from verifiable.program.program import IntArray
 
 __all__ = ["Check", "CheckStatus", "FloatArray", "Outcome", "Verdict", "outcome_of"]
 
 CheckStatus = Literal["ok", "failed", "skipped", "undecided"]
 Outcome = Literal["proven", "not_proven", "undecided"]
-FloatArray = npt.NDArray[np.float64]
+FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
