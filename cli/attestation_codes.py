@@ -124,11 +124,23 @@ _FILES = {
 }
 """Of files on a command line."""
 
+_ENCLAVE = {
+    "enclave-died": "The process of the simulated enclave ended, was killed or closed, and its key "
+    "is gone. Start it again, and attest the new key. The message has its last words.",
+    "enclave-failed": "The simulated enclave met an error of its own. It goes on; report the "
+    "message with the model and the input.",
+    "enclave-protocol": "Host and simulated enclave sent each other bytes that are no message. "
+    "Both have to be of the same release.",
+    "kind-not-issued": "The simulated enclave was not started for this kind of evidence.",
+}
+"""Of the simulated enclave's process."""
+
 ATTESTATION_CODES: Mapping[str, str] = MappingProxyType(
     {
         **_CHECKS,
         **_BINDING,
         **_FILES,
+        **_ENCLAVE,
         "seed-too-short": "A simulated authority needs a seed of 16 bytes or more. Take 32 random "
         "bytes, or leave the seed out for the built-in, public one.",
     }

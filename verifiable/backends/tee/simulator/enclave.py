@@ -242,7 +242,7 @@ def _attempt(work: Callable[[], Made]) -> tuple[Made | None, Failed]:
                 "the enclave ran out of memory",
                 where="simulated enclave",
                 hint="free memory, or use a smaller model",
-                code="memory",
+                code="out-of-memory",
             )
         )
     except Exception as cause:

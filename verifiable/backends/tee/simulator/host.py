@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from verifiable.backends.tee.binding import MAX_NONCE_BYTES
 from verifiable.backends.tee.evidence import Evidence
 from verifiable.backends.tee.signatures import address_of
 from verifiable.backends.tee.simulator import messages
@@ -256,6 +257,10 @@ class EnclaveProcess:
             kind: of the evidence.
             at: the time to date it with; None: as said at the start.
         """
+        if len(nonce) > MAX_NONCE_BYTES:
+            raise InvalidInput(
+                f"a nonce is at most {MAX_NONCE_BYTES} bytes", where="nonce", code="bad-nonce"
+            )
         request = AttestStatement(
             task=self._task(inputs, context, salt), nonce=nonce, kind=kind, at_us=self._at(at)
         )

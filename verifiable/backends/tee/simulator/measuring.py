@@ -36,7 +36,7 @@ class Measurements:
     """What was measured of the enclave's code, and of the program that it loaded.
 
     The program's event goes into RTMR3 and PCR16, which start from zero; HOST_DATA is its root.
-    an SNP guest. Nothing may be measured later, so that these are final.
+    Nothing may be measured later, so that these are final.
     """
 
     def __init__(self, program_root: ProgramRoot) -> None:
