@@ -22,6 +22,7 @@ from verifiable.dispute.agent import Action, Agent, Deadline
 from verifiable.dispute.claimed_trace import ClaimedTrace, output_openings, output_root
 from verifiable.dispute.game_state import AssertionState, GameState
 from verifiable.dispute.journal import Journal
+from verifiable.dispute.judged_nodes import check_nodes
 from verifiable.dispute.trees import levels_shown
 from verifiable.errors import InvalidInput
 from verifiable.statement.hashing import TensorRoot
@@ -216,6 +217,7 @@ class Asserter(Defender):
         )
         self.statement = statement or statement_of_trace(trace)
         self.trace_uri = trace_uri
+        self._checked = False
         if (self.statement.program_root, self.statement.output_root) != (
             trace.material.program_root,
             output_root(trace),
@@ -251,7 +253,14 @@ class Asserter(Defender):
         yield from super().actions()
 
     def assertion_of_result(self) -> Iterator[Action]:
-        """Make the program known, commit, and assert."""
+        """Make the program known, commit, and assert.
+
+        Raises:
+            UnsupportedModel: a node cannot be judged, so nobody should rely on the result.
+        """
+        if not self._checked:
+            check_nodes(self.game, self.trace.material)
+            self._checked = True
         root = self.statement.program_root
         if not self.log.admitted(root) and not self.game.program_of(root).node_count:
             yield Action(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from verifiable.chain.artifact import load_artifact
 from verifiable.chain.contract import Contract
 from verifiable.chain.contracts.dispute_game import DisputeGame
+from verifiable.chain.contracts.dispute_release import why_unjudged
 from verifiable.dispute.material import Material
 from verifiable.errors import Problem, Reverted, UnsupportedModel
 
@@ -29,7 +30,7 @@ def check_nodes(game: DisputeGame, material: Material) -> None:
                 Problem(
                     code="node-not-judged",
                     node=f"node {node} ({material.program.nodes[node].op.name})",
-                    what=refusal.why or refusal.what,
+                    what=why_unjudged(refusal),
                 )
             )
     if problems:

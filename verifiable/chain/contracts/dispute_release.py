@@ -35,6 +35,7 @@ __all__ = [
     "game_parts",
     "read_release",
     "unjudged_nodes",
+    "why_unjudged",
 ]
 
 GAME = load_artifact("DisputeGame")
@@ -44,6 +45,22 @@ MAX_DURATION_S = 7 * 24 * 3600
 
 _JUDGE = load_artifact("FaultJudge")
 _ROUTER = load_artifact("StepRouter")
+_REASONS = (
+    "its descriptor is not in the one encoding",
+    "no rule for this operator",
+    "leaves of another size than 32, 256 or 1024 bytes",
+    "another number of operands",
+    "an operand from where this one cannot come from",
+    "an operand refers to this node or a later one",
+    "an element of another width than 1, 2, 4 or 8 bytes",
+    "a shape with more than 6 axes, an empty axis or more than 2^31 elements",
+    "shapes do not fit the operator or each other",
+    "another number of attributes",
+    "an attribute is out of its range",
+    "a window of a maximum holds padding only",
+    "the proof of one element could be too large for one transaction",
+)
+"""Why a node is not judged, as `IStepVerifier.Unsupported` numbers it."""
 _FAMILIES = tuple(
     load_artifact(name)
     for name in ("LinearSteps", "ElementwiseSteps", "WindowSteps", "MovementSteps")
@@ -188,8 +205,18 @@ def unjudged_nodes(
         try:
             contract.call("checkNode", desc, leaf_log2, block=block)
         except Reverted as refusal:
-            reasons.append(f"node {node}: {refusal.name or 'refused'} {dict(refusal.arguments)}")
+            reasons.append(f"node {node}: {why_unjudged(refusal)}")
     return reasons
+
+
+def why_unjudged(refusal: Reverted) -> str:
+    """Why the router refused a node, in words: `Step_Unsupported` gives a number only."""
+    number = refusal.arguments.get("reason")
+    if refusal.name != "Step_Unsupported" or not isinstance(number, int):
+        return refusal.why or refusal.what
+    if not 0 <= number < len(_REASONS):
+        return f"{refusal.name}: reason {number}"
+    return f"{refusal.name}: {_REASONS[number]}"
 
 
 def _check_router(chain: Chain, router: bytes, block: BlockTag) -> bytes:
