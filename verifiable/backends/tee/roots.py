@@ -60,15 +60,12 @@ NVIDIA_DEVICE_ROOT = bytes.fromhex(
 
 _SIMULATED_INTEL = "8ce987105ab0f0f395ffeadfa294ddf887ad8e9ccc63c3172a67b61ebfe0b3be"
 _SIMULATED_AWS = "c76943986738d261b1c60a005f7e246cf103527af3803d715ef46a68d5a24521"
-_SIMULATED_AWS = "a23dc2563cba452c0c241334fd7c399a6542eca6b95f346cc56e2e61fe9f51e5"
 _SIMULATED_AMD = "9843488642eec156e5c7f0ecb5975fff0beb4f2bd97e4df0232216496aa7dd3f"
 
 BUILTIN_SIMULATED_ROOTS: Mapping[AttestationKind, bytes] = MappingProxyType(
     {
         "tdx": bytes.fromhex(_SIMULATED_INTEL),
         "sgx": bytes.fromhex(_SIMULATED_INTEL),
-        "nitro": bytes.fromhex(_SIMULATED_AWS),
-        "snp": bytes.fromhex(_SIMULATED_AMD),
         "nitro": bytes.fromhex(_SIMULATED_AWS),
         "snp": bytes.fromhex(_SIMULATED_AMD),
     }

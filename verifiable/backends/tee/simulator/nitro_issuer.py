@@ -23,7 +23,6 @@ from cryptography.x509.oid import NameOID
 from verifiable.backends.tee.cose import ES384
 from verifiable.backends.tee.simulator.authority import SIMULATED, key_usage
 from verifiable.backends.tee.simulator.seeds import Seed, sign_raw
-from verifiable.errors import MissingDependency
 from verifiable.errors import InvalidInput, MissingDependency
 
 __all__ = ["LEAF_LIFE", "NitroAuthority", "NitroIssuer"]

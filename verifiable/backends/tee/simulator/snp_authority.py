@@ -191,7 +191,7 @@ class SnpAuthority:
         return self._with_serial_0(der, certificate)
 
     def _with_serial_0(self, der: bytes, certificate: x509.Certificate) -> bytes:
-        """The same certificate with the vendor's serial number, which the library does not write."""
+        """The same with the vendor's serial number, which the library does not write."""
         signed = certificate.tbs_certificate_bytes
         zero = signed.replace(
             bytes.fromhex("a003020102020101"), bytes.fromhex("a003020102020100"), 1
