@@ -26,6 +26,11 @@ for info in pkgutil.iter_modules(verifiable.statement.__path__, "verifiable.stat
 from verifiable.backends.registry import get_backend
 get_backend("gkr")
 get_backend("optimistic")
+get_backend("tee")
+import verifiable.backends.tee as tee
+for info in pkgutil.iter_modules(tee.__path__, "verifiable.backends.tee."):
+    if not info.ispkg and info.name != "verifiable.backends.tee.prove":
+        importlib.import_module(info.name)
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -95,7 +100,7 @@ def test_the_closure_is_what_it_is_meant_to_be() -> None:
     allowed = (
         *("verifiable.statement", "verifiable.backends.base", "verifiable.backends.registry"),
         *("verifiable.argument", "verifiable.circuits", "verifiable.backends.gkr"),
-        "verifiable.backends.optimistic",
+        *("verifiable.backends.optimistic", "verifiable.backends.tee"),
     )
     # Intervals are for a verifier with the program: it derives the key that the program has.
     names = ("border", "intervals", "multiplier", "operators", "program", "shapes")
@@ -123,6 +128,15 @@ def test_the_verifier_of_assertions_loads_no_chain_and_no_hashing_kernels() -> N
     found = {name.removeprefix(prefix) for name in OWN if name.startswith(prefix)}
     assert found == {"backend", "format", "keys", "verify"}
     assert not any(name.startswith("verifiable.chain") for name in OWN)
+
+
+def test_the_verifier_of_attestations_loads_no_issuer() -> None:
+    """Where the simulator is allowed, its values are computed: from files, by `builtin` alone."""
+    prefix = "verifiable.backends.tee."
+    found = {name.removeprefix(prefix) for name in OWN if name.startswith(prefix)}
+    assert {"backend", "judge", "answer", "workload", "dcap", "keys", "roots"} <= found
+    assert "prove" not in found
+    assert not any(name.startswith("simulator") for name in found)
 
 
 def _imports(tree: ast.AST) -> set[str]:

@@ -7,7 +7,6 @@ machines comes from there: this package starts none.
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,7 +27,6 @@ from verifiable.backends.tee.checks import TEE_CHECKS
 from verifiable.backends.tee.conclusions import rule
 from verifiable.backends.tee.format import BACKEND_ID, MODES, VERSION, Payload
 from verifiable.backends.tee.keys import TeeKey, key_under, simulator_key
-from verifiable.backends.tee.simulator.builtin import SimulatedKind
 from verifiable.errors import InvalidInput
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment, commit_program
@@ -39,6 +37,7 @@ from verifiable.statement.statement import Statement
 
 if TYPE_CHECKING:
     from verifiable.backends.tee.prove import Enclaves
+    from verifiable.backends.tee.simulator.builtin import SimulatedKind
     from verifiable.program.execute import Trace
 
 __all__ = ["KINDS", "TeeBackend"]
@@ -87,14 +86,8 @@ class TeeBackend:
 
         That of real machines follows from the reference values of a policy, see `key_under`.
         """
-        began_s = time.perf_counter()
         key = simulator_key(commit_program(program).program_root).to_key()
-        return Setup(
-            key=key,
-            setup_s=time.perf_counter() - began_s,
-            cached=False,
-            folder=options.cache_dir,
-        )
+        return Setup(key=key, setup_s=0.0, cached=False, folder=options.cache_dir)
 
     def matching(self, proof: Proof, options: Options) -> Options:
         """The options as they are: none changes a key."""
