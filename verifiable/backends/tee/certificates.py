@@ -17,7 +17,7 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from verifiable.backends.tee.checks import TEE_3
@@ -206,6 +206,7 @@ def check_chain(
     now: datetime,
     what: str,
     depth: int | None = None,
+    leaf_signed: bytes | None = None,
 ) -> Check | None:
     """Check that each certificate was issued by the next one, and that all are valid at `now`.
 
@@ -219,6 +220,8 @@ def check_chain(
         now: with time zone.
         what: what the chain is, for messages.
         depth: how many certificates it must have; None: two or more.
+        leaf_signed: the leaf's signed bytes as they came, where the library cannot read them and
+            the first of the chain stands for it (see `snp_vcek`); None: its own.
 
     Returns:
         The failed TEE-3, or None if the chain holds.
@@ -229,10 +232,12 @@ def check_chain(
         return _bad(what, f"a chain of {wanted} certificates", f"{count}")
     for index, certificate in enumerate(chain):
         name = name_of(certificate.subject)
+        issuer = chain[min(index + 1, count - 1)]
+        signed = leaf_signed if index == 0 else None
         problem = (
             _check_dates(certificate, now=now, what=f"{what}: {name}")
             or _check_shape(certificate, index=index, what=f"{what}: {name}")
-            or _check_issued(certificate, chain[min(index + 1, count - 1)], what=f"{what}: {name}")
+            or _check_issued(certificate, issuer, what=f"{what}: {name}", signed=signed)
         )
         if problem is not None:
             return problem
@@ -352,7 +357,7 @@ def _check_shape(certificate: x509.Certificate, *, index: int, what: str) -> Che
 
 
 def _check_issued(
-    certificate: x509.Certificate, issuer: x509.Certificate, *, what: str
+    certificate: x509.Certificate, issuer: x509.Certificate, *, what: str, signed: bytes | None
 ) -> Check | None:
     by = name_of(issuer.subject)
     if certificate.issuer != issuer.subject:
@@ -365,7 +370,10 @@ def _check_issued(
     if not strong or not isinstance(certificate.signature_hash_algorithm, _STRONG):
         return _bad(what, "a signature by ECDSA or RSA with SHA-2", "another algorithm")
     try:
-        certificate.verify_directly_issued_by(issuer)
+        if signed is None:
+            certificate.verify_directly_issued_by(issuer)
+        else:
+            _verify(certificate, key, signed)
     except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
         return TEE_3.failed(
             "bad-signature",
@@ -374,6 +382,20 @@ def _check_issued(
             hint="a certificate was altered, or it belongs to another authority of that name",
         )
     return None
+
+
+def _verify(certificate: x509.Certificate, key: object, signed: bytes) -> None:
+    """Verify a certificate's signature over bytes that are not the library's own."""
+    parameters = certificate.signature_algorithm_parameters
+    digest = certificate.signature_hash_algorithm
+    if isinstance(key, rsa.RSAPublicKey) and digest is not None:
+        if isinstance(parameters, padding.PSS | padding.PKCS1v15):
+            key.verify(certificate.signature, signed, parameters, digest)
+            return
+    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(parameters, ec.ECDSA):
+        key.verify(certificate.signature, signed, parameters)
+        return
+    raise TypeError("a signature of another kind than the key")
 
 
 def _bad(what: str, expected: str, found: str) -> Check:
