@@ -192,7 +192,9 @@ def name_of(name: x509.Name) -> str:
     """The common name for messages, on one line; the whole name if it has none."""
     names = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     text = str(names[0].value) if names else name.rfc4514_string()
-    return "".join(character if character.isprintable() else "?" for character in text)[:100]
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else "?" for character in text)
+    return text[:100]
 
 
 def time_text(moment: datetime) -> str:
@@ -371,7 +373,7 @@ def _check_issued(
         return _bad(what, "a signature by ECDSA or RSA with SHA-2", "another algorithm")
     try:
         if signed is None:
-            certificate.verify_directly_issued_by(issuer)
+            _verify_issued(certificate, issuer)
         else:
             _verify(certificate, key, signed)
     except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
@@ -382,6 +384,12 @@ def _check_issued(
             hint="a certificate was altered, or it belongs to another authority of that name",
         )
     return None
+
+
+@lru_cache(maxsize=64)  # a platform's authorities come with each of its documents
+def _verify_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    """Verify a signature; only those that hold are remembered, by all bytes of both."""
+    certificate.verify_directly_issued_by(issuer)
 
 
 def _verify(certificate: x509.Certificate, key: object, signed: bytes) -> None:
