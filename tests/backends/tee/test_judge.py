@@ -564,3 +564,33 @@ def test_what_was_not_verified_is_never_read() -> None:
     assert ruling.report is None
     later = {f"TEE-{number}" for number in (10, 11, 12, 13, 14, 15, 16)}
     assert {item.status for item in ruling.checks if item.id in later} == {"skipped"}
+
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def padded(document: bytes) -> bytes:
+    return document + bytes(32)
+
+
+def other_signature(document: bytes) -> bytes:
+    """The quote with the second form of its own signature, s at 668."""
+    s = P256_ORDER - int.from_bytes(document[668:700], "big")
+    return document[:668] + s.to_bytes(32, "big") + document[700:]
+
+
+@pytest.mark.parametrize("change", [padded, other_signature])
+def test_other_bytes_of_the_same_evidence_are_nothing_new(
+    change: Callable[[bytes], bytes],
+) -> None:
+    """A quote has several spellings, so its digest names nothing: what was verified is the same."""
+    case = statement_quote()
+    document = change(case.evidence.document)
+    assert document != case.evidence.document
+    honest, respelt = case.ruled(), case.with_evidence(document=document).ruled()
+    if respelt.ok:
+        assert respelt.report == honest.report
+    else:
+        assert respelt.report is None
+    replayed = case.with_evidence(document=document).demanding(nonce=OTHER).ruled()
+    assert not replayed.ok
