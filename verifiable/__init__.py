@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from verifiable.export import export_torch
     from verifiable.program.program import Program
     from verifiable.progress import Cancellation, ProgressEvent
+    from verifiable.statement.attestation import AttestationPolicy, Reference
     from verifiable.statement.lock import Lock
     from verifiable.statement.policy import Policy
     from verifiable.statement.proof import Proof
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ZERO_CONTEXT",
+    "AttestationPolicy",
     "Cancellation",
     "Cancelled",
     "Check",
@@ -81,6 +83,7 @@ __all__ = [
     "ProveItem",
     "ProveResult",
     "ProvingError",
+    "Reference",
     "ResourceLimit",
     "RunResult",
     "Setup",
@@ -110,6 +113,7 @@ __all__ = [
 
 _HOME = {
     "ZERO_CONTEXT": "verifiable.statement.statement",
+    "AttestationPolicy": "verifiable.statement.attestation",
     "Cancellation": "verifiable.progress",
     "Check": "verifiable.statement.verdict",
     "Lock": "verifiable.statement.lock",
@@ -117,6 +121,7 @@ _HOME = {
     "Program": "verifiable.program.program",
     "ProgressEvent": "verifiable.progress",
     "Proof": "verifiable.statement.proof",
+    "Reference": "verifiable.statement.attestation",
     "Setup": "verifiable.backends.base",
     "Statement": "verifiable.statement.statement",
     "Verdict": "verifiable.statement.verdict",
