@@ -131,7 +131,8 @@ _ENCLAVE = {
     "message with the model and the input.",
     "enclave-protocol": "Host and simulated enclave sent each other bytes that are no message. "
     "Both have to be of the same release.",
-    "kind-not-issued": "The simulated enclave was not started for this kind of evidence.",
+    "kind-not-issued": "The simulated enclave was not started for this kind of evidence. SNP is "
+    "issued under the built-in seed only.",
 }
 """Of the simulated enclave's process."""
 

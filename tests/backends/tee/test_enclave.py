@@ -20,7 +20,7 @@ from verifiable.backends.tee.answer import Answer
 from verifiable.backends.tee.binding import inference_digest
 from verifiable.backends.tee.judge import judge_evidence
 from verifiable.backends.tee.signatures import fault_of
-from verifiable.backends.tee.simulator import builtin, messages
+from verifiable.backends.tee.simulator import answers, builtin, requests
 from verifiable.backends.tee.simulator.enclave import serve
 from verifiable.backends.tee.simulator.host import EnclaveProcess
 from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED, Seed
@@ -51,7 +51,7 @@ SALT = b"\x05" * 32
 PROGRAM = demo_program()
 FILE = dump_program(PROGRAM)
 COMMITMENT = commit_program(PROGRAM)
-KINDS = messages.KINDS
+KINDS = requests.KINDS
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -119,7 +119,7 @@ def test_a_salt_hides_the_root_of_the_inputs(enclave: EnclaveProcess) -> None:
 
 def test_inputs_do_not_come_back(enclave: EnclaveProcess) -> None:
     inputs = demo_inputs(1)
-    request = messages.Execute(task=enclave._task(inputs, CONTEXT, b""))
+    request = requests.Execute(task=enclave._task(inputs, CONTEXT, b""))
     answer = enclave._process.ask(request, limit_s=60)
     assert all(values.astype("<i8").tobytes() in request.body for values in inputs.values())
     assert not any(values.astype("<i8").tobytes() in answer.body for values in inputs.values())
@@ -212,6 +212,9 @@ def test_bad_arguments_are_refused(enclave: EnclaveProcess) -> None:
 def test_only_the_kinds_of_its_start_are_issued(mortal: EnclaveProcess) -> None:
     with pytest.raises(InvalidInput) as raised:
         mortal.attest_key(NONCE, "nitro")
+    assert raised.value.code == "kind-not-issued"
+    with pytest.raises(InvalidInput) as raised:
+        EnclaveProcess.start(FILE, ("snp",), seed=Seed(value=bytes(16)))
     assert raised.value.code == "kind-not-issued"
     with pytest.raises(InvalidInput) as raised:
         EnclaveProcess.start(FILE, ("tpm",))
@@ -317,7 +320,7 @@ def test_a_caller_can_stop_waiting(mortal: EnclaveProcess) -> None:
 def test_half_a_message_ends_the_process(mortal: EnclaveProcess) -> None:
     """Who gives up in the middle of a message would leave the next one unreadable."""
     os.kill(mortal.pid, signal.SIGSTOP)
-    huge = messages.Load(program=bytes(32 << 20), kinds=(), seed=b"", fixed_key=False)
+    huge = requests.Load(program=bytes(32 << 20), kinds=(), seed=b"", fixed_key=False)
     with pytest.raises(ResourceLimit):
         mortal._process.ask(huge, limit_s=0.3)
     with pytest.raises(ProvingError) as raised:
@@ -386,29 +389,29 @@ def answer_to(connection: socket.socket, type_: int, number: int, body: bytes):
     frame = receive(connection, limit_bytes=1 << 20)
     assert frame is not None
     assert frame.request == number
-    return messages.ANSWERS[frame.type](frame.body)
+    return answers.ANSWERS[frame.type](frame.body)
 
 
 def test_bytes_that_are_no_request_are_answered_by_an_error(served) -> None:
     connection, _ = served
-    load = messages.Load(program=FILE, kinds=(), seed=bytes(16), fixed_key=False)
-    assert isinstance(answer_to(connection, load.TYPE, 0, load.body), messages.Description)
+    load = requests.Load(program=FILE, kinds=(), seed=bytes(16), fixed_key=False)
+    assert isinstance(answer_to(connection, load.TYPE, 0, load.body), answers.Description)
     for number, (type_, body) in enumerate(
-        [(99, b""), (load.TYPE, load.body[:100]), (messages.Sign.TYPE, b"short")], 1
+        [(99, b""), (load.TYPE, load.body[:100]), (requests.Sign.TYPE, b"short")], 1
     ):
         failed = answer_to(connection, type_, number, body)
-        assert isinstance(failed, messages.Failed)
+        assert isinstance(failed, answers.Failed)
         assert failed.error.code == "enclave-protocol"
-    described = answer_to(connection, messages.Describe.TYPE, 9, b"")
+    described = answer_to(connection, requests.Describe.TYPE, 9, b"")
     assert described.program_root == ProgramRoot(COMMITMENT.program_root)
 
 
 @pytest.mark.parametrize(
     ("first", "error", "code"),
     [
-        (messages.Describe(), ProvingError, "enclave-protocol"),
+        (requests.Describe(), ProvingError, "enclave-protocol"),
         (
-            messages.Load(program=FILE, kinds=(), seed=b"short", fixed_key=False),
+            requests.Load(program=FILE, kinds=(), seed=b"short", fixed_key=False),
             SetupError,
             "seed-too-short",
         ),

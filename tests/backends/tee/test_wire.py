@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verifiable.backends.tee.evidence import Evidence
-from verifiable.backends.tee.simulator import messages
+from verifiable.backends.tee.simulator import answers, requests
 from verifiable.backends.tee.simulator.wire import (
     HEADER_BYTES,
     Frame,
@@ -22,8 +22,8 @@ from verifiable.errors import InvalidInput, ProvingError, VerifiableError
 from verifiable.statement.hashing import ProgramRoot, TensorRoot
 from verifiable.statement.statement import Statement
 
-TASK = messages.Task(inputs=(bytes(16), b"\1" * 8), context=b"\2" * 32, salt=b"\3" * 32)
-EXECUTED = messages.Executed(
+TASK = requests.Task(inputs=(bytes(16), b"\1" * 8), context=b"\2" * 32, salt=b"\3" * 32)
+EXECUTED = answers.Executed(
     statement=Statement(
         program_root=ProgramRoot(b"\4" * 32),
         input_root=TensorRoot(b"\5" * 32),
@@ -36,48 +36,48 @@ EVIDENCE = Evidence(
     kind="snp", document=b"doc", collateral=b"lists", chain=(b"a", b"bc"), event_log=b"log"
 )
 SAMPLES = (
-    messages.Load(program=b"program", kinds=("tdx", "snp"), seed=b"s" * 16, fixed_key=True),
-    messages.Describe(),
-    messages.Execute(task=TASK),
-    messages.AttestStatement(task=TASK, nonce=b"nonce", kind="nitro", at_us=-1),
-    messages.AttestKey(
+    requests.Load(program=b"program", kinds=("tdx", "snp"), seed=b"s" * 16, fixed_key=True),
+    requests.Describe(),
+    requests.Execute(task=TASK),
+    requests.AttestStatement(task=TASK, nonce=b"nonce", kind="nitro", at_us=-1),
+    requests.AttestKey(
         challenge=b"\1" * 32, chain_id=2**64 - 1, registry=b"\2" * 20, kind="tdx", at_us=1
     ),
-    messages.Sign(task=TASK),
-    messages.Description(
+    requests.Sign(task=TASK),
+    answers.Description(
         program_root=b"\1" * 32,
         public_key=b"\2" * 64,
         kinds=("tdx",),
         registers={"tdx/mrtd": b"\3" * 48},
         event_log=b"log",
-        inputs=(messages.TensorShape(name="x", shape=(1, 2)),),
-        outputs=(messages.TensorShape(name="y", shape=()),),
+        inputs=(answers.TensorShape(name="x", shape=(1, 2)),),
+        outputs=(answers.TensorShape(name="y", shape=()),),
     ),
     EXECUTED,
-    messages.Attested(executed=EXECUTED, evidence=EVIDENCE),
-    messages.KeyAttested(evidence=EVIDENCE),
-    messages.Signed(executed=EXECUTED, signature=b"\1" * 65),
+    answers.Attested(executed=EXECUTED, evidence=EVIDENCE),
+    answers.KeyAttested(evidence=EVIDENCE),
+    answers.Signed(executed=EXECUTED, signature=b"\1" * 65),
 )
 EACH = pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)
 
 
 def test_there_is_a_sample_of_every_message() -> None:
-    declared = {messages.Load.TYPE, *messages.REQUESTS, *messages.ANSWERS}
-    assert {message.TYPE for message in SAMPLES} == declared - {messages.Failed.TYPE}
+    declared = {requests.Load.TYPE, *requests.REQUESTS, *answers.ANSWERS}
+    assert {message.TYPE for message in SAMPLES} == declared - {answers.Failed.TYPE}
     assert len({message.TYPE for message in SAMPLES}) == len(SAMPLES)
 
 
 def test_no_request_reports_or_signs_bytes_of_the_hosts_choice() -> None:
-    requests = {decode.__self__ for decode in messages.REQUESTS.values()}
-    assert {kind.__name__ for kind in requests} == {
+    found = {decode.__self__ for decode in requests.REQUESTS.values()}
+    assert {kind.__name__ for kind in found} == {
         "Describe",
         "Execute",
         "AttestStatement",
         "AttestKey",
         "Sign",
     }
-    members = {member.name for kind in requests for member in fields(kind)}
-    members |= {member.name for member in fields(messages.Task)}
+    members = {member.name for kind in found for member in fields(kind)}
+    members |= {member.name for member in fields(requests.Task)}
     assert members == {
         "task",
         "inputs",
@@ -93,12 +93,12 @@ def test_no_request_reports_or_signs_bytes_of_the_hosts_choice() -> None:
 
 
 @EACH
-def test_a_message_comes_back(message: messages.Message) -> None:
+def test_a_message_comes_back(message: requests.Message) -> None:
     assert type(message).decode(message.body) == message
 
 
 @EACH
-def test_a_shorter_or_longer_body_is_refused(message: messages.Message) -> None:
+def test_a_shorter_or_longer_body_is_refused(message: requests.Message) -> None:
     body = message.body
     for other in (*(body[:size] for size in range(len(body))), body + b"\0"):
         with pytest.raises(ProvingError) as raised:
@@ -110,7 +110,7 @@ def test_a_shorter_or_longer_body_is_refused(message: messages.Message) -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_an_altered_body_is_read_as_it_is_or_refused(
-    message: messages.Message, data: st.DataObject
+    message: requests.Message, data: st.DataObject
 ) -> None:
     body = bytearray(message.body or b"\0")
     for _ in range(data.draw(st.integers(1, 3))):
@@ -129,27 +129,27 @@ def test_an_altered_body_is_read_as_it_is_or_refused(
 
 def test_an_error_keeps_its_class_and_words() -> None:
     error = InvalidInput("what", where="where", why="why", hint="hint", code="a-code")
-    found = messages.Failed.decode(messages.Failed(error=error).body).error
+    found = answers.Failed.decode(answers.Failed(error=error).body).error
     assert type(found) is InvalidInput
     assert (str(found), found.code) == (str(error), "a-code")
 
 
 def test_an_error_of_another_class_becomes_one_of_proving() -> None:
-    found = messages.Failed.decode(messages.Failed(error=VerifiableError("odd")).body).error
+    found = answers.Failed.decode(answers.Failed(error=VerifiableError("odd")).body).error
     assert type(found) is ProvingError
 
 
 def test_a_long_text_is_cut_between_characters() -> None:
     error = ProvingError("é" * 5000)
-    found = messages.Failed.decode(messages.Failed(error=error).body).error
+    found = answers.Failed.decode(answers.Failed(error=error).body).error
     assert found.what == "é" * 2048
 
 
 def test_an_unknown_error_is_refused() -> None:
-    body = bytearray(messages.Failed(error=ProvingError("x")).body)
+    body = bytearray(answers.Failed(error=ProvingError("x")).body)
     body[0] = 200
     with pytest.raises(ProvingError, match="understand"):
-        messages.Failed.decode(bytes(body))
+        answers.Failed.decode(bytes(body))
 
 
 @pytest.fixture

@@ -33,23 +33,28 @@ from verifiable.backends.tee.binding import (
     statement_report_data,
 )
 from verifiable.backends.tee.signatures import address_of, library, wire_form
-from verifiable.backends.tee.simulator import messages
-from verifiable.backends.tee.simulator.measuring import Machine, Measurements
-from verifiable.backends.tee.simulator.messages import (
+from verifiable.backends.tee.simulator.answers import (
+    Answer,
     Attested,
-    AttestKey,
-    AttestStatement,
     Description,
-    Execute,
     Executed,
     Failed,
     KeyAttested,
+    Signed,
+    TensorShape,
+)
+from verifiable.backends.tee.simulator.measuring import Machine, Measurements
+from verifiable.backends.tee.simulator.requests import (
+    MAX_LOAD_BYTES,
+    REQUESTS,
+    SMALL_BYTES,
+    AttestKey,
+    AttestStatement,
+    Execute,
     Load,
     Request,
     Sign,
-    Signed,
     Task,
-    TensorShape,
 )
 from verifiable.backends.tee.simulator.seeds import Seed
 from verifiable.backends.tee.simulator.wire import Frame, encode_frame, receive, refused
@@ -99,9 +104,7 @@ class Enclave:
     @property
     def largest_request_bytes(self) -> int:
         """Of the body of a request that fits the program."""
-        return messages.SMALL_BYTES + sum(
-            12 + 8 * prod(spec.shape) for spec in self._program.inputs
-        )
+        return SMALL_BYTES + sum(12 + 8 * prod(spec.shape) for spec in self._program.inputs)
 
     def describe(self) -> Description:
         """What it is: program, key, measurements, and what it takes and gives."""
@@ -115,7 +118,7 @@ class Enclave:
             outputs=tuple(TensorShape(name=s.name, shape=s.shape) for s in self._program.outputs),
         )
 
-    def answer(self, request: Request) -> messages.Answer:
+    def answer(self, request: Request) -> Answer:
         """Answer one request.
 
         Raises:
@@ -200,7 +203,7 @@ def serve(connection: socket.socket) -> int:
     Returns:
         the exit status: 0 after the host has closed it.
     """
-    first = receive(connection, limit_bytes=messages.MAX_LOAD_BYTES)
+    first = receive(connection, limit_bytes=MAX_LOAD_BYTES)
     if first is None:
         return 0
 
@@ -223,8 +226,8 @@ def _load(first: Frame) -> Enclave:
     return Enclave(Load.decode(first.body))
 
 
-def _answer(enclave: Enclave, frame: Frame) -> messages.Answer:
-    decode = messages.REQUESTS.get(frame.type)
+def _answer(enclave: Enclave, frame: Frame) -> Answer:
+    decode = REQUESTS.get(frame.type)
     if decode is None:
         raise refused(f"a request of type {frame.type}")
     return enclave.answer(decode(frame.body))
@@ -260,7 +263,7 @@ def _attempt(work: Callable[[], Made]) -> tuple[Made | None, Failed]:
 _UNUSED = Failed(error=ProvingError("nothing failed"))
 
 
-def _send(connection: socket.socket, request: int, answer: messages.Answer) -> None:
+def _send(connection: socket.socket, request: int, answer: Answer) -> None:
     connection.sendall(encode_frame(answer.TYPE, request, answer.body))
 
 

@@ -20,24 +20,27 @@ import numpy.typing as npt
 from verifiable.backends.tee.binding import MAX_NONCE_BYTES
 from verifiable.backends.tee.evidence import Evidence
 from verifiable.backends.tee.signatures import address_of
-from verifiable.backends.tee.simulator import messages
-from verifiable.backends.tee.simulator.builtin import SimulatedKind
-from verifiable.backends.tee.simulator.messages import (
+from verifiable.backends.tee.simulator.answers import (
     Attested,
+    Description,
+    Executed,
+    KeyAttested,
+    Signed,
+    TensorShape,
+)
+from verifiable.backends.tee.simulator.builtin import SimulatedKind
+from verifiable.backends.tee.simulator.process import Process
+from verifiable.backends.tee.simulator.requests import (
+    KINDS,
     AttestKey,
     AttestStatement,
     Describe,
-    Description,
     Execute,
-    Executed,
-    KeyAttested,
     Load,
+    Request,
     Sign,
-    Signed,
     Task,
-    TensorShape,
 )
-from verifiable.backends.tee.simulator.process import Process
 from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED, Seed
 from verifiable.backends.tee.simulator.wire import refused
 from verifiable.errors import InvalidInput
@@ -139,11 +142,11 @@ class EnclaveProcess:
             ProvingError: (code `enclave-died`) the process did not start.
         """
         for kind in kinds:
-            if kind not in messages.KINDS:
+            if kind not in KINDS:
                 raise InvalidInput(
                     f"{kind!r} is no kind of simulated evidence",
                     where="kinds",
-                    hint=f"choose of {', '.join(messages.KINDS)}",
+                    hint=f"choose of {', '.join(KINDS)}",
                     code="unknown-option",
                 )
         load = Load(program=program_bytes, kinds=tuple(kinds), seed=seed.value, fixed_key=fixed_key)
@@ -332,9 +335,7 @@ class EnclaveProcess:
             raise
         return process, found
 
-    def _ask(
-        self, request: messages.Request, due: type[Found], cancel: Cancellation | None
-    ) -> Found:
+    def _ask(self, request: Request, due: type[Found], cancel: Cancellation | None) -> Found:
         found = self._process.ask(request, limit_s=self._limit_s, cancel=cancel)
         if not isinstance(found, due):
             raise refused(f"{type(found).__name__} where {due.__name__} is due")

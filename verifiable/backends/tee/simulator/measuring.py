@@ -65,11 +65,22 @@ class Machine:
         seed: of the simulated vendors; who has it can make any evidence.
         measurements: of the workload.
         kinds: that are asked for; issuers of the others are not made.
+
+    Raises:
+        InvalidInput: (code `kind-not-issued`) SNP evidence is asked for under a seed of one's own.
     """
 
     def __init__(
         self, seed: Seed, measurements: Measurements, kinds: tuple[SimulatedKind, ...]
     ) -> None:
+        if "snp" in kinds and not seed.is_public:
+            raise InvalidInput(
+                "SNP evidence is issued under the built-in seed only",
+                where="seed",
+                why="its RSA keys come from a stored file, not from a seed",
+                hint="leave out the seed, or snp",
+                code="kind-not-issued",
+            )
         self._seed = seed
         self._measured = measurements
         self._kinds = kinds

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 
 import verifiable
-from verifiable.backends.tee.simulator.messages import ANSWERS, Answer, Failed, Load, Request
+from verifiable.backends.tee.simulator.answers import ANSWERS, Answer, Failed
+from verifiable.backends.tee.simulator.requests import Load, Request
 from verifiable.backends.tee.simulator.wire import (
     Frame,
     encode_frame,
