@@ -25,8 +25,11 @@ __all__ = [
     "PRIVATE_KEY_VARIABLE",
     "ChainFlags",
     "SigningFlags",
+    "account_options",
     "address",
     "chain_options",
+    "given_options",
+    "plainly",
     "registry_option",
     "signing_options",
     "wei_text",
@@ -164,6 +167,16 @@ def _chain_id(ctx: click.Context, parameter: click.Parameter, value: str | None)
     return int(value)
 
 
+def _names_of(option: Function) -> set[str]:
+    """The spellings of an option that has not been added to a command yet."""
+
+    def probe() -> None:
+        """Takes the option, and is never called."""
+
+    (parameter,) = getattr(option(probe), "__click_params__", [])
+    return set(parameter.opts)
+
+
 _NODE = (
     click.option(
         "-r",
@@ -270,6 +283,15 @@ _SIGNING = (
     click.option("--dry-run", is_flag=True, help="Say what would be sent and cost; send nothing."),
     click.option("-y", "--yes", is_flag=True, help="Do not ask before spending."),
 )
+_OF_ONE_TRANSACTION = {
+    "--gas-limit",
+    "--nonce",
+    "--legacy",
+    "--confirmations",
+    "--async",
+    "--dry-run",
+}
+_ACCOUNT = tuple(option for option in _SIGNING if not _names_of(option) & _OF_ONE_TRANSACTION)
 registry_option = click.option(
     "--registry",
     callback=address,
@@ -286,6 +308,52 @@ def chain_options(function: Function) -> Function:
 def signing_options(function: Function) -> Function:
     """Add the options of who signs and of the transaction, and pass them as `signing`."""
     return _collected(function, name="signing", options=_SIGNING, build=_signing_flags)
+
+
+def account_options(function: Function) -> Function:
+    """Add the options of who signs and pays, without those of one transaction; as `signing`."""
+    return _collected(function, name="signing", options=_ACCOUNT, build=_account_flags)
+
+
+def plainly(decorator: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """A group of options that reads no environment variables.
+
+    For commands that need no chain as a rule: what somebody set for other tools must not stop
+    them.
+    """
+
+    def add(function: Function) -> Function:
+        before = _parameters_of(function)
+        decorated = decorator(function)
+        for parameter in getattr(decorated, "__click_params__", []):
+            if parameter.name not in before:
+                parameter.envvar = None
+                parameter.show_envvar = False
+        return decorated
+
+    return add
+
+
+def given_options(*decorators: Callable[[Function], Function]) -> list[str]:
+    """Which options of groups are on the command line of the running command.
+
+    Args:
+        decorators: groups, such as `chain_options`.
+    """
+    ctx = click.get_current_context()
+    names: set[str] = set()
+    for decorator in decorators:
+
+        def probe() -> None:
+            """Takes the group's options, and is never called."""
+
+        names |= _parameters_of(decorator(probe))
+    return [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if parameter.name in names
+        and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
 
 
 def _collected(
@@ -309,6 +377,23 @@ def _collected(
 def _parameters_of(function: Function) -> set[str]:
     """Names of the parameters that click's decorators have left on a function so far."""
     return {parameter.name for parameter in getattr(function, "__click_params__", [])}
+
+
+def _account_flags(**given: Any) -> SigningFlags:
+    """Flags of who signs; each transaction is as usual.
+
+    Raises:
+        click.UsageError: see `_signing_flags`.
+    """
+    return _signing_flags(
+        no_wait=False,
+        gas_limit=None,
+        nonce=None,
+        legacy=False,
+        confirmations=1,
+        dry_run=False,
+        **given,
+    )
 
 
 def _signing_flags(*, no_wait: bool, **given: Any) -> SigningFlags:

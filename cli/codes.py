@@ -327,6 +327,8 @@ _CHECKS = {
 _CHAIN = {
     "game-without-end": "A defect of the demonstration: two agents wait for each other. Please "
     "report it.",
+    "not-asserted": "No block took the assertion in time, and nothing says why. Prove again with "
+    "the same journal: it goes on where the chain stands, and pays nothing twice.",
     "no-game": "No dispute game stands at this address. Check chain and address; anybody may "
     "deploy the one with the usual rules: `verifiable dispute deploy`.",
     "other-trace": "The assertion commits to another trace than this execution gives. Check "
@@ -506,8 +508,9 @@ _RECORDS = {
 }
 
 _ASSERTIONS = {
-    "assert-on-chain": "The evidence of the optimistic backend is a bonded assertion: make it with "
-    "`verifiable dispute assert`, which signs the transactions and writes the proof file.",
+    "assert-on-chain": "The evidence of the optimistic backend is a bonded assertion on a chain. "
+    "Name a node (--rpc-url), and an account that signs and puts up the bond; several inputs are "
+    "proven one after the other.",
     "assertion-not-read": "The proof names an assertion on a chain, and the verifier did not see "
     "it. Name your node by --rpc-url, one of the chain that the proof names.",
     "assertion-of-another-statement": "The assertion that the proof names says something else: "
@@ -548,6 +551,8 @@ _ASSERTIONS = {
     "with a longer window and grace.",
     "two-games": "A game is named by --game, and the lock holds the key of another one. Leave "
     "--game out, or write the lock again.",
+    "two-sessions": "A session on a chain is given, and beside it what would open another one. "
+    "Give the session alone.",
     "two-nodes": "Two nodes are named, and all that is read of a chain is read at one. Leave "
     "--rpc-url out where --registry names a node.",
     "wrong-game": "The proof was made in another dispute game, or on another chain, than the one "

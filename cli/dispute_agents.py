@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .asserting import (
+    asserted_by,
+    asserted_document,
+    asserting_session,
+    show_asserted,
+    trace_options,
+)
 from .chain_options import ChainFlags, SigningFlags, chain_options, signing_options, wei_text
 from .chain_session import chosen_signer
 from .console import Console
@@ -16,10 +23,7 @@ from .dispute_traces import (
     challenger_of,
     executed,
     known_inputs,
-    made_by,
     material_of,
-    output_lists,
-    proof_of,
     trace_finder,
 )
 from .dispute_watch import (
@@ -46,11 +50,10 @@ from .options import (
 from .spending import address_text, hex_text
 
 if TYPE_CHECKING:
-    from verifiable.dispute.asserter import Asserter, Defender
+    from verifiable.chain.contracts.dispute_game import DisputeGame
+    from verifiable.dispute.asserter import Defender
     from verifiable.dispute.challenger import Challenger
-    from verifiable.dispute.claimed_trace import HonestTrace
     from verifiable.dispute.game_log import AssertionState, GameLog
-    from verifiable.statement.statement import Statement
 
 __all__ = ["assert_result", "challenge", "watch_assertion"]
 
@@ -70,10 +73,7 @@ def playing(function: Function) -> Function:
 @click.option(
     "--context", callback=hex_digest, help="32 bytes in hex that bind the statement to one use."
 )
-@click.option("--trace-dir", type=FOLDER, help="Write the trace here, for you to publish.")
-@click.option(
-    "--trace-url", metavar="URL", help="Where the trace will be found, told on the chain."
-)
+@trace_options
 @click.option("--watch", "keep_watch", is_flag=True, help="Defend it until it is decided.")
 @playing
 @game_option
@@ -110,71 +110,53 @@ def assert_result(
     """
     if once and keep_watch:
         raise click.UsageError("--once and --watch exclude each other")
-    from verifiable.dispute.asserter import Asserter, statement_of_trace
-    from verifiable.dispute.trace_data import HttpData, publish_trace
+    from verifiable.api import prove
     from verifiable.files import write_bytes
     from verifiable.sources import check_output
     from verifiable.statement.statement import ZERO_CONTEXT
 
     check_output(output, sources=(program, input_path))
-    options = agent_options(signing)
-    if trace_url is not None:
-        HttpData(trace_url)  # what is no address is refused before anything is spent
+    agent_options(signing)
+    bound = context or ZERO_CONTEXT
     with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
         game = find_game(opened, game_address)
         signer = chosen_signer(signing, opened, console)
-        trace, saturated = executed(program, input_path, index, saturate)
-        statement = statement_of_trace(trace, context=context or ZERO_CONTEXT)
-        params = game.release.params
         if signing.dry_run:
-            _dry_run(console, statement, trace, game.address, params.bond_a)
+            _dry_run(console, program, input_path, index, saturate, bound, game)
             return
-        lines = [
-            f"assert under a bond of {wei_text(params.bond_a)}, which is lost if the result is "
-            "wrong, or not defended in time"
-        ]
-        agree_to_play(console, opened, signer, signing, params.bond_a, lines)
-        if trace_dir is not None:
-            publish_trace(trace, trace_dir)
-        with journal_of(journal, opened, signer) as book:
-            agent = Asserter(
-                game,
-                signer,
-                book,
-                trace,
-                statement,
-                trace_uri=trace_url or "",
-                from_block=from_block,
-                options=options,
+        with asserting_session(
+            console,
+            cancel,
+            opened,
+            game,
+            signer,
+            signing,
+            journal=journal,
+            trace_dir=trace_dir,
+            trace_url=trace_url,
+            from_block=from_block,
+            poll_s=poll_s,
+        ) as session:
+            result = prove(
+                program,
+                input_path,
+                index=index,
+                backend="optimistic",
+                context=bound,
+                visibility=visibility,
+                saturate=saturate,
+                session=session,
+                cancel=cancel,
             )
-            follow(
-                console,
-                [agent],
-                cancel,
-                poll_s=min(poll_s, 2.0),
-                until=lambda: agent.assertion is not None,
-            )
-            found = made_by(agent)
-            write_bytes(output, proof_of(agent, found, saturated, visibility).encode())
+            write_bytes(output, result.proof.encode())
+            agent, found = asserted_by(session)
             console.say(f"{output} names assertion {hex_text(found.id)}")
             if keep_watch:
                 follow(console, [agent], cancel, poll_s=poll_s)
-                found = made_by(agent)
-            document = {
-                "proof": str(output),
-                "saturated": saturated,
-                "game": address_text(game.address),
-                "chain": opened.chain_id,
-                "source": opened.source,
-                "journal": str(book.path),
-                "bond_wei": params.bond_a,
-                **assertion_document(agent.log, found),
-                "outputs": output_lists(trace),
-                "moves": move_documents(agent.moves),
-            }
-    if saturated:
+            document = asserted_document(session, result, output)
+    if result.proof.saturated:
         console.warn("input values were clipped; the proof says so, and strict policies refuse it")
-    console.result(document, lambda out: _show_asserted(out, document, agent))
+    console.result(document, lambda out: show_asserted(out, document, agent))
 
 
 @click.command("watch", short_help="Defend an assertion until it is decided.")
@@ -222,7 +204,7 @@ def watch_assertion(
     with interruptible(console) as cancel, agent_chain(chain, fallbacks) as opened:
         game = find_game(opened, game_address)
         signer = chosen_signer(signing, opened, console)
-        trace, _ = executed(program, input_path, index, saturate)
+        trace, _, _ = executed(program, input_path, index, saturate)
         log = GameLog(game, from_block=from_block)
         log.refresh()
         found = assertion_to_defend(log, trace, assertion_id, signer.address)
@@ -340,11 +322,22 @@ def challenge(
 
 
 def _dry_run(
-    console: Console, statement: Statement, trace: HonestTrace, game: bytes, bond: int
+    console: Console,
+    program: Path,
+    input_path: Path,
+    index: int | None,
+    saturate: bool,
+    context: bytes,
+    game: DisputeGame,
 ) -> None:
+    from verifiable.dispute.asserter import statement_of_trace
+
+    trace, outputs, _ = executed(program, input_path, index, saturate)
+    statement = statement_of_trace(trace, context=context)
+    bond = game.release.params.bond_a
     document = {
         "dry_run": True,
-        "game": address_text(game),
+        "game": address_text(game.address),
         "statement_digest": hex_text(statement.digest),
         "program_root": hex_text(statement.program_root),
         "input_root": hex_text(statement.input_root),
@@ -352,7 +345,7 @@ def _dry_run(
         "context": hex_text(statement.context),
         "trace_root": hex_text(trace.root),
         "bond_wei": bond,
-        "outputs": output_lists(trace),
+        "outputs": {name: values.tolist() for name, values in outputs.items()},
     }
 
     def show(out: Console) -> None:
@@ -361,21 +354,6 @@ def _dry_run(
         out.line("nothing was sent", style="bold")
 
     console.result(document, show)
-
-
-def _show_asserted(out: Console, document: dict[str, Any], agent: Asserter) -> None:
-    show_moves(out, agent.moves)
-    out.line(f"assertion {document['assertion']}", style="bold")
-    out.line(f"statement {document['statement_digest']}")
-    out.line(f"game {document['game']} on chain {document['chain']}")
-    if document["status"] == "pending":
-        out.line(
-            f"pending: final in {document['window_left_s']} s if nobody shows it to be wrong; "
-            "keep `verifiable dispute watch` running until then"
-        )
-    else:
-        out.line(document["status"], style="bold")
-    out.line(f"proof in {document['proof']}")
 
 
 def _report(

@@ -47,10 +47,9 @@ from_block_option = click.option(
 
 def usual_params(chain: Chain) -> Params:
     """The rules of the game that everybody means if nobody says which."""
-    from verifiable.chain.contracts.dispute_release import DEFAULT_PARAMS, DEVELOPMENT_PARAMS
-    from verifiable.statement.view import DEVELOPMENT_CHAIN_ID
+    from verifiable.dispute import session
 
-    return DEVELOPMENT_PARAMS if chain.chain_id == DEVELOPMENT_CHAIN_ID else DEFAULT_PARAMS
+    return session.usual_params(chain)
 
 
 def find_game(chain: Chain, at: bytes | None) -> DisputeGame:
@@ -62,21 +61,9 @@ def find_game(chain: Chain, at: bytes | None) -> DisputeGame:
     Raises:
         ChainError: (code `no-game`) there is none; or other code stands there.
     """
-    from verifiable.chain.contracts.dispute_game import DisputeGame
-    from verifiable.chain.contracts.dispute_release import game_parts
-    from verifiable.errors import ChainError
+    from verifiable.dispute import session
 
-    place = game_parts(usual_params(chain))[-1].address if at is None else at
-    if not chain.code(place):
-        raise ChainError(
-            f"no dispute game at {address_text(place)} on chain {chain.chain_id}",
-            where=chain.source,
-            hint="check chain and address"
-            if at is not None
-            else "deploy it by `verifiable dispute deploy`, or name another by --game",
-            code="no-game",
-        )
-    return DisputeGame.at(chain, place)
+    return session.find_game(chain, at)
 
 
 def deployment_steps(chain: Chain, signer: Signer, params: Params) -> tuple[list[Step], bytes]:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .spending import address_text, hex_text
 
 if TYPE_CHECKING:
     from verifiable.backends.optimistic.trace import Inputs
-    from verifiable.dispute.asserter import Asserter
     from verifiable.dispute.challenger import Challenger
     from verifiable.dispute.claimed_trace import HonestTrace
     from verifiable.dispute.game_log import AssertionState, GameLog
     from verifiable.dispute.material import Material
     from verifiable.dispute.trace_data import TraceData
     from verifiable.program.program import IntArray
-    from verifiable.statement.proof import Proof
 
 __all__ = [
     "assertion_to_defend",
     "challenger_of",
     "executed",
     "known_inputs",
-    "made_by",
     "material_of",
-    "output_lists",
-    "proof_of",
     "trace_finder",
 ]
 
@@ -42,8 +37,8 @@ def material_of(program: Path) -> Material:
 
 def executed(
     program: Path, input_path: Path, index: int | None, saturate: bool
-) -> tuple[HonestTrace, bool]:
-    """Run a program on one raw input; also whether it was clipped."""
+) -> tuple[HonestTrace, Mapping[str, IntArray], bool]:
+    """Run a program once on one raw input: its trace, its outputs, and whether it was clipped."""
     from verifiable.backends.optimistic.trace import commit_execution
     from verifiable.dispute.claimed_trace import HonestTrace
     from verifiable.sources import quantised_input
@@ -53,7 +48,7 @@ def executed(
         material.program.inputs, input_path, index=index, saturate=saturate
     )
     committed = commit_execution(material.program, integers, leaf_log2=material.leaf_log2)
-    return HonestTrace(material, committed), saturated
+    return HonestTrace(material, committed), committed.outputs, saturated
 
 
 def known_inputs(material: Material, paths: tuple[Path, ...], saturate: bool) -> list[Inputs]:
@@ -66,54 +61,6 @@ def known_inputs(material: Material, paths: tuple[Path, ...], saturate: bool) ->
         for path in paths
         for row in rows_of(specs, path)
     ]
-
-
-def output_lists(trace: HonestTrace) -> dict[str, Any]:
-    """The program's outputs as nested lists of integers."""
-    return {name: values.tolist() for name, values in _output_arrays(trace).items()}
-
-
-def _output_arrays(trace: HonestTrace) -> dict[str, IntArray]:
-    from math import prod
-
-    from verifiable.statement.tensors import unpack
-
-    found = {}
-    for spec in trace.material.program.outputs:
-        width = trace.material.program.nodes[spec.node].width
-        data = trace.leaves(spec.node)[: prod(spec.shape) * width]
-        found[spec.name] = unpack(data, width, spec.shape)
-    return found
-
-
-def made_by(agent: Asserter) -> AssertionState:
-    """The assertion of an agent that has made one."""
-    found = agent.assertion
-    assert found is not None, "the loop ends when it is there"  # noqa: S101
-    return found
-
-
-def proof_of(agent: Asserter, found: AssertionState, saturated: bool, visibility: str) -> Proof:
-    """The proof that an assertion is evidence."""
-    from verifiable.backends.optimistic.format import Payload
-    from verifiable.backends.optimistic.prove import proof_of_assertion
-    from verifiable.program.execute import execute
-
-    trace = agent.trace
-    names = [spec.name for spec in trace.material.program.inputs]
-    return proof_of_assertion(
-        trace.material.commitment,
-        execute(trace.material.program, dict(zip(names, trace.inputs, strict=True))),
-        agent.statement,
-        Payload(
-            chain_id=agent.game.chain.chain_id,
-            game=agent.game.address,
-            assertion_id=found.id,
-            trace_root=trace.root,
-        ),
-        saturated=saturated,
-        show_inputs=visibility == "public",
-    )
 
 
 def assertion_to_defend(

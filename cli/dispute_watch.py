@@ -131,9 +131,9 @@ def journal_of(path: Path | None, chain: Chain, signer: Signer) -> Journal:
         MalformedFile: it is no journal.
     """
     from verifiable.dispute.journal import Journal
+    from verifiable.dispute.session import journal_name
 
-    name = f"dispute-{chain.chain_id}-{signer.address[:4].hex()}.journal"
-    return Journal(Path(name) if path is None else path)
+    return Journal(Path(journal_name(chain, signer)) if path is None else path)
 
 
 def agree_to_play(

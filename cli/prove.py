@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .asserting import asserting_session, trace_options
+from .chain_options import (
+    ChainFlags,
+    SigningFlags,
+    account_options,
+    chain_options,
+    given_options,
+    plainly,
+)
+from .chain_session import chosen_signer, opened_chain
 from .console import Console, bytes_text, seconds_text
+from .dispute_calls import find_game, game_option
 from .options import (
     FILE,
     backend_option,
@@ -26,6 +39,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from verifiable.dispute.session import AssertingSession
+    from verifiable.progress import Cancellation, Progress
     from verifiable.proving import ProveResult
 
 __all__ = ["command"]
@@ -63,6 +78,16 @@ __all__ = ["command"]
 )
 @cache_option
 @time_limit_option
+@game_option
+@trace_options
+@click.option(
+    "--journal",
+    type=FILE,
+    help="The account's own file of what it sends.  [default: one for each chain and account, in "
+    "the working directory]",
+)
+@plainly(chain_options)
+@plainly(account_options)
 @reporting
 def command(
     program: Path,
@@ -82,17 +107,46 @@ def command(
     salt: bytes | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
+    game_address: bytes | None,
+    trace_dir: Path | None,
+    trace_url: str | None,
+    journal: Path | None,
+    chain: ChainFlags,
+    signing: SigningFlags,
     *,
     console: Console,
 ) -> None:
-    """Run PROGRAM on an input, and prove that the output is what PROGRAM computes."""
+    """Run PROGRAM on an input, and prove that the output is what PROGRAM computes.
+
+    The backend `optimistic` asserts it on a chain under a bond; the options of node, account and
+    game are for it alone.
+    """
     from verifiable.api import prove
     from verifiable.files import write_bytes
+    from verifiable.progress import silent
     from verifiable.sources import check_output
     from verifiable.statement.statement import ZERO_CONTEXT
 
     check_output(output, sources=(program, input_path, srs))
-    with interruptible(console) as cancel, console.progress() as progress:
+    with ExitStack() as opened:
+        cancel = opened.enter_context(interruptible(console))
+        session: AssertingSession | None = None
+        progress: Progress = silent
+        if _on_chain(backend):
+            session = opened.enter_context(
+                _session(
+                    console,
+                    cancel,
+                    chain,
+                    signing,
+                    game_address,
+                    journal=journal,
+                    trace_dir=trace_dir,
+                    trace_url=trace_url,
+                )
+            )
+        else:
+            progress = opened.enter_context(console.progress())
         result = prove(
             program,
             input_path,
@@ -110,6 +164,7 @@ def command(
             salt=salt,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
+            session=session,
             progress=progress,
             cancel=cancel,
         )
@@ -118,6 +173,55 @@ def command(
         console.warn("input values were clipped; the proof says so, and strict policies refuse it")
     document = _document(result, output)
     console.result(document, lambda out: _show(out, result, output))
+
+
+def _on_chain(backend: str) -> bool:
+    """Whether a backend proves by transactions.
+
+    Raises:
+        click.UsageError: it does not, and options of a chain are given.
+        InvalidInput, MissingDependency: there is no such backend here.
+    """
+    from verifiable.backends.base import ChainProver
+    from verifiable.backends.registry import get_backend
+
+    if isinstance(get_backend(backend), ChainProver):
+        return True
+    given = given_options(chain_options, account_options, game_option, trace_options)
+    if given:
+        raise click.UsageError(
+            f"{given[0]} is for a backend that proves on a chain, and {backend} does not"
+        )
+    return False
+
+
+@contextmanager
+def _session(
+    console: Console,
+    cancel: Cancellation,
+    flags: ChainFlags,
+    signing: SigningFlags,
+    game: bytes | None,
+    *,
+    journal: Path | None,
+    trace_dir: Path | None,
+    trace_url: str | None,
+) -> Iterator[AssertingSession]:
+    with opened_chain(flags) as chain:
+        found = find_game(chain, game)
+        signer = chosen_signer(signing, chain, console)
+        with asserting_session(
+            console,
+            cancel,
+            chain,
+            found,
+            signer,
+            signing,
+            journal=journal,
+            trace_dir=trace_dir,
+            trace_url=trace_url,
+        ) as session:
+            yield session
 
 
 def _document(result: ProveResult, output: Path) -> dict[str, object]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from verifiable.backends.base import Backend, Options, Setup
+from verifiable.asserting import ChainGiven, prove_on_chain
+from verifiable.backends.base import Backend, ChainProver, ChainSession, Options, Setup
 from verifiable.backends.registry import DEFAULT_BACKEND, get_backend
 from verifiable.errors import (
     Cancelled,
@@ -43,6 +45,9 @@ from verifiable.statement.statement import ZERO_CONTEXT, Statement, statement_of
 from verifiable.statement.tensors import salted_root
 from verifiable.survey import refusals
 from verifiable.verification import evaluate
+
+if TYPE_CHECKING:
+    from verifiable.chain.signing import Signer
 
 __all__ = ["ProveItem", "ProveResult", "prove", "prove_many", "setup"]
 
@@ -145,6 +150,14 @@ def prove(
     tee_mode: str | None = None,
     nonce: bytes | None = None,
     salt: bytes | None = None,
+    rpc_url: str | None = None,
+    game: bytes | str | None = None,
+    account: Signer | str | None = None,
+    password_file: PathLike | None = None,
+    journal: PathLike | None = None,
+    trace_dir: PathLike | None = None,
+    trace_url: str | None = None,
+    session: ChainSession | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -179,6 +192,20 @@ def prove(
         salt: 32 random bytes that hide the root of an input, where the proof hides the input and
             the evidence stands for it (attestations): else whoever can guess it can check the
             guess. Keep them to open the root later.
+        rpc_url: of a backend that proves by a bonded assertion on a chain, the node
+            (see `verifiable.chain.endpoint.open_chain`). The proof is returned as soon as a block
+            holds the assertion, and proves something when that is final: until then somebody must
+            defend it (`verifiable dispute watch`).
+        game: the address of the dispute game; default: the one with the usual rules.
+        account: who signs and puts up the bond: the name of a keystore in Foundry's folder, or a
+            signer (`verifiable.chain.accounts`); default: a development account, on development
+            chains only.
+        password_file: of that keystore.
+        journal: the account's own file of what it has sent; default: one for each chain and
+            account, in the working directory. With it, what was cut off goes on.
+        trace_dir: folder to write the trace to, for you to publish.
+        trace_url: where the trace will be found, told on the chain.
+        session: who asserts, opened beforehand, in place of the seven arguments above.
         cache_dir: folder of the cached keys; default: `verifiable.cache.default_cache_dir()`.
         time_limit_s: seconds that each phase may take.
         progress: called with a `ProgressEvent` now and then, from the calling thread.
@@ -189,6 +216,7 @@ def prove(
             so is an option that the backend does not take (code `unknown-option`).
         UnsupportedModel: the backend cannot prove this program; carries every reason.
         SetupError, ProvingError, ResourceLimit, MissingDependency, Cancelled.
+        AccountError, ChainError: of an assertion, the account or the node refuses.
     """
     _check_context(context)
     prover = _Prover(
@@ -209,6 +237,19 @@ def prove(
             cancel=cancel,
         ),
     )
+    given = ChainGiven(
+        rpc_url=rpc_url,
+        game=game,
+        account=account,
+        password_file=password_file,
+        journal=journal,
+        trace_dir=trace_dir,
+        trace_url=trace_url,
+        session=session,
+    )
+    if isinstance(prover.backend, ChainProver):
+        return prover.on_chain(input, given=given, index=index, saturate=saturate, context=context)
+    given.refuse(prover.backend)
     trace, saturated, execute_s = prover.execute(input, index=index, saturate=saturate)
     statement = prover.statement(trace, context)
     keys = prover.setup()
@@ -267,6 +308,12 @@ def prove_many(
             cancel=cancel,
         ),
     )
+    if isinstance(prover.backend, ChainProver):
+        raise ProvingError(
+            f"the backend {prover.backend.id} proves one input after the other, on a chain",
+            hint="call `prove` for each input, with a node and an account",
+            code="assert-on-chain",
+        )
     sources = _each(prover.program, inputs)
     keys = prover.setup()
 
@@ -354,6 +401,44 @@ class _Prover:
             return stated
         root = salted_root(bytes.fromhex(str(salt)), stated.input_root)
         return replace(stated, input_root=root)
+
+    def on_chain(
+        self,
+        source: InputSource,
+        *,
+        given: ChainGiven,
+        index: int | None,
+        saturate: bool,
+        context: bytes,
+    ) -> ProveResult:
+        """Run once, assert on a chain, and verify; there are no keys to make."""
+        assert isinstance(self.backend, ChainProver)  # noqa: S101 (narrows the type)
+        integers, saturated = quantised_input(
+            self.program.inputs, source, index=index, saturate=saturate
+        )
+        made, verify_s = prove_on_chain(
+            self.backend,
+            self.program,
+            self.commitment,
+            integers,
+            given=given,
+            context=context,
+            saturated=saturated,
+            options=self.options,
+        )
+        return ProveResult(
+            proof=made.proof,
+            statement=made.proof.statement,
+            outputs=MappingProxyType(dict(made.outputs)),
+            setup_s=0.0,
+            execute_s=made.execute_s,
+            prove_s=made.assert_s,
+            verify_s=verify_s,
+            proof_bytes=len(made.proof.encode()),
+            peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            phases_s=MappingProxyType({"execute": made.execute_s, "assert": made.assert_s}),
+            setup_cached=False,
+        )
 
     def setup(self) -> Setup:
         """The keys."""

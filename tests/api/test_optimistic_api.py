@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from game_kit import ALICE, CAROL, Execution, finalise, honest, make_assertion, small_program
 
@@ -14,18 +15,22 @@ from verifiable.backends.base import Key
 from verifiable.backends.optimistic.format import Payload
 from verifiable.backends.optimistic.prove import proof_of_assertion
 from verifiable.backends.registry import get_backend
+from verifiable.chain.accounts import KeySigner
 from verifiable.chain.contracts.dispute_game import DisputeGame
 from verifiable.chain.contracts.dispute_release import DEFAULT_PARAMS, unjudged_nodes
 from verifiable.chain.contracts.model_registry import ModelRegistry, Program
 from verifiable.chain.endpoint import open_chain
+from verifiable.dispute.game_log import GameLog
 from verifiable.errors import (
     ChainError,
     InvalidInput,
     ProvingError,
     SetupError,
     Undecided,
+    VerifiableError,
     VerificationError,
 )
+from verifiable.program import execute
 from verifiable.statement.lock import Lock
 from verifiable.statement.node_desc import encode_node
 from verifiable.statement.policy import Policy
@@ -59,7 +64,13 @@ def asserted(game: DisputeGame, execution: Execution) -> tuple[Proof, bytes]:
         assertion_id=said.assertion_id,
         trace_root=said.trace_root,
     )
-    proof = proof_of_assertion(execution.commitment, execution.trace, execution.statement, payload)
+    proof = proof_of_assertion(
+        execution.commitment,
+        execution.trace.inputs,
+        execution.trace.outputs,
+        execution.statement,
+        payload,
+    )
     return proof, said.assertion_id
 
 
@@ -261,6 +272,132 @@ def test_setup_and_prove_say_what_to_do_instead(scene: Scene) -> None:
             None,
         )
     assert proving.value.code == "assert-on-chain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counting:
+    """A program whose runs are counted, asserted in a folder of its own."""
+
+    program: Any
+    inputs: dict[str, Any]
+    runs: list[int]
+
+
+@pytest.fixture
+def counting(scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Counting:
+    monkeypatch.chdir(tmp_path)
+    runs: list[int] = []
+    steps = execute._steps
+
+    def counted(*args: Any, **more: Any) -> Any:
+        runs.append(1)
+        return steps(*args, **more)
+
+    monkeypatch.setattr(execute, "_steps", counted)
+    program = scene.execution.program
+    inputs = {
+        spec.name: np.full(spec.shape, spec.zero_point + 1, np.float64) * spec.scale
+        for spec in program.inputs
+    }
+    return Counting(program=program, inputs=inputs, runs=runs)
+
+
+def test_proving_makes_the_assertion_and_runs_the_program_once(
+    scene: Scene, counting: Counting, tmp_path: Path
+) -> None:
+    result = api.prove(
+        counting.program,
+        counting.inputs,
+        backend="optimistic",
+        context=b"\x07" * 32,
+        rpc_url=scene.url,
+        game=scene.game,
+        account=CAROL,
+        trace_dir=tmp_path / "trace",
+        trace_url="https://example.org/trace",
+    )
+    assert len(counting.runs) == 1
+    again = api.run(counting.program, counting.inputs)
+    for name, values in again.outputs.items():
+        assert (result.outputs[name] == values).all()
+    payload = Payload.decode(result.proof.payload)
+    with open_chain(scene.url) as chain:
+        game = DisputeGame.at(chain, scene.game)
+        log = GameLog(game)
+        log.refresh()
+        found = log.assertion(payload.assertion_id)
+        assert (found.asserter, found.trace_root) == (CAROL.address, payload.trace_root)
+        assert found.trace_uri == "https://example.org/trace"
+        assert found.statement == result.statement
+        sent = chain.transaction_count(CAROL.address)
+    assert result.statement.context == b"\x07" * 32
+    assert (tmp_path / "trace").is_dir()
+    assert list(tmp_path.glob("dispute-31337-*.journal"))
+    with pytest.raises(Undecided) as pending:
+        scene.verify(result.proof, game=scene.game, program=counting.program)
+    assert pending.value.code == "assertion-pending"
+    # the same again is the assertion that is there: nothing is sent
+    twice = api.prove(
+        counting.program,
+        counting.inputs,
+        backend="optimistic",
+        context=b"\x07" * 32,
+        rpc_url=scene.url,
+        game=f"0x{scene.game.hex()}",
+        account=CAROL,
+    )
+    assert twice.proof.encode() == result.proof.encode()
+    with open_chain(scene.url) as chain:
+        assert chain.transaction_count(CAROL.address) == sent
+        game = DisputeGame.at(chain, scene.game)
+        finalise(game, payload.assertion_id)
+    verdict = scene.verify(result.proof, game=scene.game, program=counting.program, recheck=True)
+    assert verdict.outcome == "proven"
+
+
+def test_a_hidden_input_stays_out_of_an_asserted_proof(scene: Scene, counting: Counting) -> None:
+    made = api.prove(
+        counting.program,
+        counting.inputs,
+        backend="optimistic",
+        visibility="hashed",
+        rpc_url=scene.url,
+        game=scene.game,
+        account=CAROL,
+        context=b"\x08" * 32,
+    )
+    assert (made.proof.visibility, made.proof.inputs) == ("hashed", None)
+
+
+def test_proving_on_a_chain_refuses_before_it_spends(
+    scene: Scene, counting: Counting, tmp_path: Path
+) -> None:
+    def refused(**more: Any) -> VerifiableError:
+        given = {"backend": "optimistic", "rpc_url": scene.url, "game": scene.game, **more}
+        with open_chain(scene.url) as chain:
+            before = chain.block().number
+        with pytest.raises(VerifiableError) as caught:
+            api.prove(counting.program, counting.inputs, **given)
+        with open_chain(scene.url) as chain:
+            assert chain.block().number == before
+        return caught.value
+
+    poor = KeySigner(b"\x51" * 32)
+    error = refused(account=poor)
+    assert error.code == "insufficient-funds"
+    assert refused(rpc_url=None).code == "assert-on-chain"
+    assert refused(game=b"\x77" * 20).code == "no-game"
+    assert refused(trace_url="ftp://example.org", account=CAROL).code == "bad-trace-url"
+    assert refused(account="no-such-keystore").code == "no-such-keystore"
+    assert refused(session=object()).code == "two-sessions"
+    other = refused(backend="gkr")
+    assert (other.code, other.where) == ("unknown-option", "rpc_url")
+
+
+def test_several_inputs_are_not_asserted_at_once(scene: Scene, counting: Counting) -> None:
+    with pytest.raises(ProvingError) as caught:
+        api.prove_many(counting.program, [counting.inputs], backend="optimistic")
+    assert caught.value.code == "assert-on-chain"
 
 
 def test_a_node_that_the_contracts_do_not_judge_is_found(scene: Scene) -> None:

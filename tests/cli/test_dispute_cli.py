@@ -368,6 +368,29 @@ def test_where_coins_are_worth_something_nothing_is_sent_unasked(
         assert OWN_KEY[2:] not in refused.out + refused.err
 
 
+def test_prove_makes_the_assertion(
+    cli, workplace: Path, digits_program: Path, brief: tuple[str, str], monkeypatch
+) -> None:
+    monkeypatch.setenv("CHAIN", "something of another tool")
+    words = ("prove", digits_program, "--input", INPUT, "--backend", "optimistic", *brief)
+    made = cli(*words, "-o", "proof.json", "--trace-dir", "trace", "--json", "-q")
+    assert made.code == 0, made.err
+    proof = Proof.decode((workplace / "proof.json").read_bytes())
+    assert proof.backend == made.document["backend"] == "optimistic"
+    assert (workplace / "trace").is_dir()
+    monkeypatch.delenv("CHAIN")
+    # the other door finds what is there, and names it in the same file
+    again = asserted(cli, digits_program, *brief)
+    assert again["moves"] == []
+    assert (workplace / "proof.json").read_bytes() == proof.encode()
+    assert again["statement_digest"] == made.document["statement_digest"]
+    assert again["asserter"] == FIRST
+    refused = cli(*words[:-4], "--backend", "gkr", *brief, "-o", "other.json", "--json", "-q")
+    assert (refused.code, refused.document["error"]["code"]) == (2, "usage-error")
+    assert "--game" in refused.document["error"]["what"]
+    assert not (workplace / "other.json").exists()
+
+
 def test_the_demonstration_in_json_and_for_people(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from verifiable.testing import demo_games
 

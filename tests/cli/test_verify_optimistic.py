@@ -26,7 +26,13 @@ def asserted(game: DisputeGame, execution: Execution, path: Path) -> bytes:
         assertion_id=said.assertion_id,
         trace_root=said.trace_root,
     )
-    proof = proof_of_assertion(execution.commitment, execution.trace, execution.statement, payload)
+    proof = proof_of_assertion(
+        execution.commitment,
+        execution.trace.inputs,
+        execution.trace.outputs,
+        execution.statement,
+        payload,
+    )
     path.write_bytes(proof.encode())
     return said.assertion_id
 

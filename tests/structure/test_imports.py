@@ -30,7 +30,7 @@ LAYERS = {
         "program",
         "base",
     },
-    "api": {"chain", "backends", "statement", "program", "base"},
+    "api": {"dispute", "chain", "backends", "statement", "program", "base"},
     "dispute": {"chain", "backends", "statement", "program", "base"},
     "chain": {"statement", "base"},
     "backends": {"circuits", "argument", "statement", "program", "base"},
@@ -44,6 +44,7 @@ LAYERS = {
 API_MODULES = {
     "anchoring",
     "api",
+    "asserting",
     "attestations",
     "games",
     "options",

@@ -26,12 +26,16 @@ from verifiable.statement.view import AssertionView, ChainView
 
 if TYPE_CHECKING:
     from verifiable.argument.soundness import Ledger
+    from verifiable.backends.optimistic.trace import CommittedTrace
     from verifiable.program.execute import Trace
 
 __all__ = [
     "Backend",
     "ChainJudge",
     "ChainPlace",
+    "ChainProof",
+    "ChainProver",
+    "ChainSession",
     "Estimate",
     "Evidence",
     "Judgement",
@@ -320,6 +324,75 @@ class ChainJudge(Protocol):
         Args:
             view: None if nothing was read.
             recheck: also run the program, and demand the same result and trace.
+        """
+
+
+class ChainSession(Protocol):
+    """Who sends what proving on a chain needs, and puts up the bond: an account at one game.
+
+    The parts that know chains make one; a backend only uses it.
+    """
+
+    def assert_result(
+        self, commitment: ProgramCommitment, committed: CommittedTrace, statement: Statement
+    ) -> ChainPlace:
+        """Assert a result, and return when a block holds the assertion.
+
+        Asserting the same again finds the assertion that is there.
+
+        Raises:
+            ChainError, ResourceLimit, Cancelled.
+        """
+
+    def look(self, place: ChainPlace) -> ChainView:
+        """What the chain says of an assertion.
+
+        Raises:
+            ChainError.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChainProof:
+    """What proving on a chain gives.
+
+    Attributes:
+        outputs: of the program by name, int64, under their shapes.
+        execute_s: seconds for running the program and committing to its trace.
+        assert_s: seconds until a block held the assertion.
+    """
+
+    proof: Proof
+    place: ChainPlace
+    outputs: Mapping[str, IntArray]
+    execute_s: float
+    assert_s: float
+
+
+@runtime_checkable
+class ChainProver(Protocol):
+    """A backend whose evidence is made by transactions: who sends them is an argument."""
+
+    def prove_on_chain(
+        self,
+        program: Program,
+        commitment: ProgramCommitment,
+        inputs: Mapping[str, IntArray],
+        *,
+        context: bytes,
+        saturated: bool,
+        session: ChainSession,
+        options: Options,
+    ) -> ChainProof:
+        """Run a program once, commit to its trace, and assert what it computed.
+
+        Args:
+            inputs: quantised, by name.
+            context: of the statement.
+            saturated: raw values were clipped; goes into the proof.
+
+        Raises:
+            InvalidInput, ChainError, ResourceLimit, Cancelled.
         """
 
 

@@ -22,6 +22,7 @@ class Material:
     Args:
         program: what is disputed about.
         leaf_log2: log2 of the leaf size in bytes; part of the program root.
+        commitment: the program's, if it has been computed already.
 
     Attributes:
         commitment: the header, made again from the program.
@@ -32,10 +33,16 @@ class Material:
         MalformedModel: the program breaks the rules of a committed program.
     """
 
-    def __init__(self, program: Program, *, leaf_log2: int = DEFAULT_LEAF_LOG2) -> None:
+    def __init__(
+        self,
+        program: Program,
+        *,
+        leaf_log2: int = DEFAULT_LEAF_LOG2,
+        commitment: ProgramCommitment | None = None,
+    ) -> None:
         self.program = program
-        self.leaf_log2 = leaf_log2
-        self.commitment: ProgramCommitment = commit_program(program, leaf_log2=leaf_log2)
+        self.commitment = commitment or commit_program(program, leaf_log2=leaf_log2)
+        self.leaf_log2 = self.commitment.leaf_log2
         self.descriptors = tuple(encode_node(program, index) for index in range(self.node_count))
         self.graph = Tree(
             [domain_hash(Domain.NODE_DESC, desc) for desc in self.descriptors], EMPTY_LEAF

@@ -50,7 +50,13 @@ def asserted(game: DisputeGame, execution: Execution, **more: Any) -> Case:
         assertion_id=said.assertion_id,
         trace_root=said.trace_root,
     )
-    proof = proof_of_assertion(execution.commitment, execution.trace, execution.statement, payload)
+    proof = proof_of_assertion(
+        execution.commitment,
+        execution.trace.inputs,
+        execution.trace.outputs,
+        execution.statement,
+        payload,
+    )
     view = read_assertion(game.chain, game=game.address, assertion_id=said.assertion_id)
     assert view.assertion is not None
     key = key_of(execution.statement.program_root, view.chain_id, view.assertion)

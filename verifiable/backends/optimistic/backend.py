@@ -1,17 +1,23 @@
 """The optimistic backend behind the common interface.
 
 Its evidence is an assertion on a chain that nobody refuted, so judging takes a view of that chain,
-and making it takes transactions: both are brought by whoever calls. Nothing here has a network.
+and making it takes a session that sends transactions: both are brought by whoever calls. Nothing
+here has a network.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from verifiable.backends.base import (
     ChainPlace,
+    ChainProof,
+    ChainSession,
     Estimate,
     Evidence,
     Judgement,
@@ -22,13 +28,14 @@ from verifiable.backends.base import (
 )
 from verifiable.backends.optimistic.format import BACKEND_ID, VERSION, OptimisticKey, Payload
 from verifiable.backends.optimistic.keys import key_of
+from verifiable.backends.optimistic.prove import proof_of_assertion
 from verifiable.backends.optimistic.verify import OPTIMISTIC_CHECKS, judge_assertion
 from verifiable.errors import ProvingError, SetupError
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
-from verifiable.statement.statement import Statement
+from verifiable.statement.statement import Statement, statement_of
 from verifiable.statement.view import AssertionView, ChainView
 
 if TYPE_CHECKING:
@@ -88,15 +95,65 @@ class OptimisticBackend:
     def prove(
         self, program: Program, trace: Trace, statement: Statement, setup: Setup, options: Options
     ) -> Evidence:
-        """Always raises: whoever asserts signs transactions and puts up a bond.
+        """Always raises: asserting takes a session on a chain; see `prove_on_chain`.
 
         Raises:
             ProvingError: `assert-on-chain`.
         """
         raise ProvingError(
             "the evidence of the optimistic backend is a bonded assertion on a chain",
-            hint="make it with `verifiable dispute assert`, which writes the proof file",
+            hint="name a node and an account, by --rpc-url and --account for instance",
             code="assert-on-chain",
+        )
+
+    def prove_on_chain(
+        self,
+        program: Program,
+        commitment: ProgramCommitment,
+        inputs: Mapping[str, IntArray],
+        *,
+        context: bytes,
+        saturated: bool,
+        session: ChainSession,
+        options: Options,
+    ) -> ChainProof:
+        """Run a program once, commit to its trace, and assert what it computed under a bond."""
+        from verifiable.backends.optimistic.trace import commit_execution  # compiles kernels
+
+        began_s = time.perf_counter()
+        committed = commit_execution(
+            program,
+            inputs,
+            leaf_log2=commitment.leaf_log2,
+            progress=options.progress,
+            cancel=options.cancel,
+        )
+        execute_s = time.perf_counter() - began_s
+        ordered = tuple(
+            np.asarray(inputs[spec.name], np.int64).reshape(spec.shape) for spec in program.inputs
+        )
+        statement = statement_of(commitment, ordered, committed.outputs, context=context)
+        place = session.assert_result(commitment, committed, statement)
+        proof = proof_of_assertion(
+            commitment,
+            ordered,
+            committed.outputs,
+            statement,
+            Payload(
+                chain_id=place.chain_id,
+                game=place.game,
+                assertion_id=place.assertion_id,
+                trace_root=committed.root,
+            ),
+            saturated=saturated,
+            show_inputs=options.visibility == "public",
+        )
+        return ChainProof(
+            proof=proof,
+            place=place,
+            outputs=committed.outputs,
+            execute_s=execute_s,
+            assert_s=time.perf_counter() - began_s - execute_s,
         )
 
     def place(self, payload: bytes) -> ChainPlace:

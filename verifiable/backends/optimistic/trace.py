@@ -28,6 +28,8 @@ DEFAULT_BUDGET_BYTES = 256 << 20
 
 Inputs = Mapping[str, npt.NDArray[np.integer]]
 
+_NOTHING: IntArray = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CommittedTrace:
@@ -39,6 +41,7 @@ class CommittedTrace:
         leaf_log2: log2 of the leaf size, as in the program's header.
         roots: of each node's tensor.
         root: over all of them, the `traceRoot`.
+        outputs: the program's outputs by name, int64 and read-only, under their shapes.
         kept: packed values by node, as many of the first ones as fitted the budget.
     """
 
@@ -47,6 +50,7 @@ class CommittedTrace:
     leaf_log2: int
     roots: tuple[TensorRoot, ...]
     root: bytes
+    outputs: Mapping[str, IntArray]
     kept: Mapping[int, bytes]
 
     def leaves(self, node: int) -> bytes:
@@ -88,18 +92,22 @@ def commit_execution(
     kept: dict[int, bytes] = {}
     left_bytes = budget_bytes
     filler = _zero_leaf_digest(leaf_log2)
+    results: dict[int, IntArray] = {spec.node: _NOTHING for spec in program.outputs}
     for index, values in enumerate(stream(program, inputs, progress=progress, cancel=cancel)):
         packed = _packed(values, program.nodes[index].width, leaf_log2)
         roots.append(_root_of(packed, leaf_log2, filler))
         if packed.nbytes <= left_bytes:
             kept[index] = packed.tobytes()
             left_bytes -= packed.nbytes
+        if index in results:
+            results[index] = values
     return CommittedTrace(
         program=program,
         inputs=inputs,
         leaf_log2=leaf_log2,
         roots=tuple(roots),
         root=trace_root(roots),
+        outputs={spec.name: results[spec.node].reshape(spec.shape) for spec in program.outputs},
         kept=kept,
     )
 
