@@ -43,6 +43,7 @@ from verifiable.statement.node_desc import encode_node  # noqa: E402
 
 RESULT = HERE / "results" / "step_gas.json"
 LENGTHS = (64, 1024, 4096, 11_008)
+WIDE = ops.Requantisation(shift=0, lo=-(1 << 63), hi=(1 << 63) - 1)
 SAMPLES = ("digits_mlp", "digits_cnn", "lenet", "mlp_1m")
 
 
@@ -67,11 +68,12 @@ def main() -> int:
         },
         "dot_products": dot_products(steps),
         "largest_steps": largest_steps(steps),
+        "most_places": most_places(steps),
         "models": {name: model_steps(steps, name) for name in SAMPLES},
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(tables(result))
-    figures = [*result["dot_products"], *result["largest_steps"]]
+    figures = [*result["dot_products"], *result["largest_steps"], *result["most_places"]]
     for nodes in result["models"].values():
         figures += nodes
     return int(any(item["used_gas"] > GAS_LIMIT for item in figures))
@@ -149,6 +151,25 @@ def largest_steps(steps: StepContracts) -> list[dict[str, Any]]:
     return found
 
 
+def most_places(steps: StepContracts) -> list[dict[str, Any]]:
+    """A pool and a depthwise convolution that read as many separate places as `checkNode` accepts.
+
+    Raises:
+        AssertionError: one place more is accepted too, so these are not the dearest.
+    """
+    found: list[dict[str, Any]] = []
+    for kind, height, width, groups in ((ops.SumPool, 32, 32, 1), (ops.Conv, 16, 32, 2)):
+        try:
+            steps.check_node(encoded(windowed(kind, height, width + 1, groups)), 10)
+        except Unsupported:
+            opener = windowed(kind, height, width, groups)
+        else:
+            raise AssertionError(f"{kind.__name__} may read more than {height * width} places")
+        figures = judge(steps, opener, 0, groups - 1)
+        found.append({"operator": kind.__name__, "places": height * width, **figures})
+    return found
+
+
 def model_steps(steps: StepContracts, name: str) -> list[dict[str, Any]]:
     """The dearest of a few elements of each node of a sample model."""
     rows = MODELS / f"{name.removesuffix('_cnn').removesuffix('_mlp')}_calibration.npz"
@@ -198,28 +219,59 @@ def dense(
         Constant.of("bias", [1, 2, 3]),
         Constant.of("multiplier", [1]),
     )
+    return lone(ops.MatMul(requant=WIDE), x, x_width, constants, (2, 3), leaf_log2)
+
+
+def windowed(kind: Any, height: int, width: int, groups: int) -> StepOpener:
+    """A node whose only window is as large as its operand, in leaves of 1 KiB."""
+    rng = np.random.default_rng(width)
+    x = rng.integers(-128, 127, size=(1, height, width, groups), endpoint=True)
+    places = {"strides": (1, 1), "pads": (0, 0, 0, 0), "dilations": (1, 1)}
+    multiplier = Constant.of("multiplier", [1])
+    if kind is ops.SumPool:
+        op: ops.Operator = ops.SumPool(
+            kernel=(height, width), x_zero_point=0, requant=WIDE, **places
+        )
+        return lone(op, x, 1, (multiplier,), (1, 1, 1, groups), 10)
+    weight = rng.integers(-128, 127, size=(groups, height, width, 1), endpoint=True)
+    constants = (
+        Constant(name="weight", values=weight, width=1),
+        Constant.of("bias", [1] * groups),
+        multiplier,
+    )
+    op = ops.Conv(group=groups, x_zero_point=0, requant=WIDE, **places)
+    return lone(op, x, 1, constants, (1, 1, 1, groups), 10)
+
+
+def lone(
+    op: ops.Operator,
+    x: Any,
+    x_width: int,
+    constants: tuple[Constant, ...],
+    shape: tuple[int, ...],
+    leaf_log2: int,
+) -> StepOpener:
+    """A program of one node."""
     bound = 1 << (8 * x_width - 1)
     node = Node(
-        op=ops.MatMul(requant=ops.Requantisation(shift=0, lo=-(1 << 63), hi=(1 << 63) - 1)),
+        op=op,
         operands=(
-            Operand(source=Source.INPUT, index=0, shape=(2, length)),
+            Operand(source=Source.INPUT, index=0, shape=x.shape),
             *(
                 Operand(source=Source.WEIGHT, index=index, shape=item.values.shape)
                 for index, item in enumerate(constants)
             ),
         ),
-        shape=(2, 3),
+        shape=shape,
         width=8,
     )
     program = Program(
-        inputs=(
-            Input(name="x", shape=(2, length), lo=-bound, hi=bound - 1, scale=1.0, zero_point=0),
-        ),
-        outputs=(Output(name="y", node=0, shape=(2, 3), scale=1.0, zero_point=0),),
+        inputs=(Input(name="x", shape=x.shape, lo=-bound, hi=bound - 1, scale=1.0, zero_point=0),),
+        outputs=(Output(name="y", node=0, shape=shape, scale=1.0, zero_point=0),),
         nodes=(node,),
         weights=constants,
     )
-    result = np.zeros((2, 3), dtype=np.int64)  # nobody's: only the operands matter here
+    result = np.zeros(shape, dtype=np.int64)  # nobody's: only the operands matter here
     trace = Trace(program=program, inputs=(x,), values=(result,))
     return StepOpener(trace, leaf_log2=leaf_log2)
 
@@ -237,6 +289,8 @@ def tables(result: dict[str, Any]) -> str:
         widths = f"int{8 * item['x_width']} by int{8 * item['weight_width']}"
         name = f"longest accepted: {item['length']:,}, {widths}, leaves of {item['leaf_bytes']}"
         lines.append(_row(name, item))
+    for item in result["most_places"]:
+        lines.append(_row(f"most places: {item['operator']}, {item['places']:,}", item))
     for model, nodes in result["models"].items():
         dearest = max(nodes, key=lambda item: item["used_gas"])
         lines.append(_row(f"dearest of {model}: {dearest['operator']}", dearest))

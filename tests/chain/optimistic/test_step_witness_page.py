@@ -40,7 +40,7 @@ def test_the_table_is_the_stored_result(page: str) -> None:
         sys.path.pop(0)
     result = json.loads(RESULT.read_text(encoding="utf-8"))
     assert tables(result) in page
-    figures = [*result["dot_products"], *result["largest_steps"]]
+    figures = [*result["dot_products"], *result["largest_steps"], *result["most_places"]]
     for nodes in result["models"].values():
         figures += nodes
     assert max(item["used_gas"] for item in figures) < result["gas_limit"] == 1 << 24
