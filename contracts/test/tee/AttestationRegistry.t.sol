@@ -664,14 +664,22 @@ contract AttestationRegistry_constructor_Test is AttestationKit {
     /// forge-config: default.hardfork = "prague"
     /// forge-config: thorough.hardfork = "prague"
     function test_constructor_AR1_oddAnswers_reverts() external {
-        cheats.etch(address(0x100), hex"60015f5260405ff3"); // 64 bytes, the first word 1
+        _answersGood(hex"60015f5260405ff3"); // 64 bytes, the first word 1
         _refused_();
-        cheats.etch(address(0x100), hex"60025f5260205ff3"); // the word 2
+        _answersGood(hex"60025f5260205ff3"); // the word 2
         _refused_();
-        cheats.etch(address(0x100), hex"6001601f5360015ff3"); // one byte
+        _answersGood(hex"6001601f5360015ff3"); // one byte
         _refused_();
-        cheats.etch(address(0x100), hex"60015f5260205ffd"); // fails with the word 1
+        _answersGood(hex"60015f5260205ffd"); // fails with the word 1
         _refused_();
+        _answersGood(hex"60015f5260205ff3"); // the word 1: just what it should be
+        vm.assertTrue(address(MakerOfRegistries(maker_).make()) != address(0), "not made");
+    }
+
+    /// @dev A stand-in that answers the good vector, by its first byte, with this code, and others
+    ///      with nothing.
+    function _answersGood(bytes memory code) private {
+        cheats.etch(address(0x100), bytes.concat(hex"5f3560f81c60af14600c57005b", code));
     }
 
     /// forge-config: default.hardfork = "osaka"
