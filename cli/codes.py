@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from verifiable.cli.attestation_codes import ATTESTATION_CODES
+from verifiable.cli.check_codes import CHECK_CODES
 
 __all__ = ["CODES"]
 
@@ -586,6 +587,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         **_ASSERTIONS,
         **_EXPORT,
         **ATTESTATION_CODES,
+        **CHECK_CODES,
     }
 )
 """By code one or two sentences: what it means, what to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,28 @@ _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
     metavar="ADDRESS",
     help="The dispute game that counts (backend optimistic): one that you watch.",
 )
+@click.option(
+    "--files",
+    "pin_files",
+    is_flag=True,
+    help="Also pin the programs' files by path, size and SHA-256, for `verifiable check`.",
+)
+@click.option(
+    "--golden",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="With --files: raw inputs (.npz) whose outputs are pinned; repeatable.",
+)
+@click.option(
+    "--accuracy",
+    multiple=True,
+    metavar="[NAME=]FILE@FLOOR",
+    help="With --files: labelled data (.npz with `labels`), and the smallest share of right rows "
+    "in basis points (9700 is 97 %); repeatable.",
+)
+@click.option(
+    "--pin-proof", type=FILE, multiple=True, help="With --files: a proof to keep; repeatable."
+)
 @cache_option
 @time_limit_option
 @reporting
@@ -74,6 +97,10 @@ def command(
     policy: Path | None,
     rpc_url: str | None,
     game: bytes | None,
+    pin_files: bool,
+    golden: tuple[str, ...],
+    accuracy: tuple[str, ...],
+    pin_proof: tuple[Path, ...],
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -84,12 +111,17 @@ def command(
     Where no public setup can be had, the keys of a setup made on this machine are pinned, with a
     warning: proofs under them are refused unless the verifier allows it.
     """
+    if (golden or accuracy or pin_proof) and not pin_files:
+        raise click.UsageError("--golden, --accuracy and --pin-proof need --files")
+    vectors = [_named_file(text) for text in golden]
+    floors = [_named_floor(text) for text in accuracy]
     from verifiable.api import make_lock
     from verifiable.errors import SetupError
     from verifiable.files import write_bytes
     from verifiable.sources import check_output
+    from verifiable.statement.pins import pins_to_json
 
-    check_output(output, sources=(*programs, srs, policy))
+    check_output(output, sources=(*programs, srs, policy, *pin_proof))
     with interruptible(console) as cancel, console.progress() as progress:
 
         def made(local: bool) -> Lock:
@@ -116,7 +148,18 @@ def command(
                 raise
             console.warn(f"no public setup ({error.what}): the lock pins keys of a local one")
             lock = made(True)
-    write_bytes(output, lock.encode())
+    if pin_files:
+        from verifiable.integrity.pinning import Floor, Golden, with_pins
+
+        lock = with_pins(
+            lock,
+            programs,
+            output.parent,
+            golden=[Golden(model=name, path=path) for name, path in vectors],
+            floors=[Floor(model=name, path=path, floor=floor) for name, path, floor in floors],
+            proofs=pin_proof,
+        )
+    write_bytes(output, lock.encode_lines() if pin_files else lock.encode())
     setups = setup_origins(lock.models, cache_dir)
     document = {
         "lock": str(output),
@@ -124,6 +167,7 @@ def command(
             {
                 "name": model.name,
                 "program_root": "0x" + model.program_root.hex(),
+                **pins_to_json(model.pins),
                 "backends": {
                     name: {**fields, "setup": setups.get(name)}
                     for name, fields in model.backends.items()
@@ -140,11 +184,27 @@ def command(
                 for field, value in fields.items():
                     text = value if len(value) <= 72 else value[:64] + "..."
                     out.line(f"  {name} {field}: {text}")
+            if model.pins.file is not None:
+                out.line(f"  file {model.pins.file.path}: sha256 {model.pins.file.sha256.hex()}")
         out.line(f"{output}: whoever verifies with it trusts you to have derived these keys")
         for setup in sorted(set(setups.values()) - {"public"}):
             out.line(f"INSECURE: pins keys of a setup {_ORIGINS[setup]}", style="bold red")
 
     console.result(document, show)
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    """Read `[NAME=]FILE`."""
+    name, _, path = text.rpartition("=")
+    return name, Path(path)
+
+
+def _named_floor(text: str) -> tuple[str, Path, int]:
+    """Read `[NAME=]FILE@FLOOR`."""
+    file, at, floor = text.rpartition("@")
+    if not (file and at and re.fullmatch(r"[1-9][0-9]{0,4}", floor, re.ASCII)):
+        raise click.UsageError(f"--accuracy {text!r} is not of the form [NAME=]FILE@9700")
+    return (*_named_file(file), int(floor))
 
 
 def setup_origins(models: Iterable[LockedModel], cache_dir: Path | None) -> dict[str, str]:

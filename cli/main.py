@@ -33,6 +33,7 @@ COMMANDS = (
     "verify",
     "run",
     "lock",
+    "check",
     "register",
     "registry",
     "dispute",
@@ -149,7 +150,7 @@ def _open_streams(arguments: Sequence[str]) -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     if sys.stdout is None:
         Console().defect("stdout-closed", "stdout is closed, so there is no place for a result")
-        sys.exit(UNREADABLE if arguments[:1] == ["verify"] else FAILED)
+        sys.exit(UNREADABLE if arguments[:1] in (["verify"], ["check"]) else FAILED)
 
 
 def _failed(ctx: click.Context) -> int:
@@ -167,7 +168,7 @@ def _broken(error: OSError) -> None:
 
 def _print_usage_error(error: click.UsageError) -> None:
     """The JSON of a command line that makes no sense, for those who parse what comes."""
-    judging = error.ctx is not None and error.ctx.info_name == "verify"
+    judging = error.ctx is not None and error.ctx.info_name in ("verify", "check")
     console = Console(as_json=True)
     console.judging = judging
     console.usage(error.format_message())
@@ -192,8 +193,8 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done (verify: proven), 1 failed (verify: not proven), 2 usage, "
-    "3 unreadable or undecided. Start with `verifiable demo`.",
+    epilog="Exit codes: 0 done (verify: proven, check: passed), 1 failed (verify: not proven), "
+    "2 usage, 3 unreadable or undecided. Start with `verifiable demo`.",
 )
 @click.option(
     "--version",

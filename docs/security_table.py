@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from verifiable.backends.registry import backend_ids, get_backend
+from verifiable.integrity.checks import INTEGRITY_CHECKS
 from verifiable.statement.checks import STATEMENT_CHECKS, markdown_table
 from verifiable.statement.registry import REGISTRY_CHECKS
 
@@ -27,6 +28,7 @@ def tables() -> str:
         backend = get_backend(name)
         if type(backend).__module__.startswith("verifiable."):  # not third parties'
             parts.append(f"### Backend `{name}`\n\n{markdown_table(backend.checks)}")
+    parts.append("### Models of a repository\n\n" + markdown_table(INTEGRITY_CHECKS))
     return "\n" + "\n".join(parts) + "\n"
 
 

@@ -14,6 +14,7 @@ import pytest
 from statement_samples import TOY_POLICY, dense_case, pair_case
 
 from verifiable.backends.registry import backend_ids, get_backend
+from verifiable.integrity.checks import INTEGRITY_CHECKS
 from verifiable.statement.checks import STATEMENT_CHECKS, CheckSpec
 from verifiable.statement.lock import Lock
 from verifiable.statement.policy import Policy
@@ -31,6 +32,7 @@ def _declared() -> list[CheckSpec]:
     return [
         *STATEMENT_CHECKS,
         *REGISTRY_CHECKS,
+        *INTEGRITY_CHECKS,
         *(spec for backend in own for spec in backend.checks),
     ]
 
@@ -84,7 +86,7 @@ def test_no_comment_names_a_check_that_is_not_declared() -> None:
 
 def test_every_code_is_asserted_somewhere() -> None:
     tests = _text("tests")
-    for spec in (*STATEMENT_CHECKS, *REGISTRY_CHECKS):
+    for spec in (*STATEMENT_CHECKS, *REGISTRY_CHECKS, *INTEGRITY_CHECKS):
         for code in spec.codes:
             assert f'"{code}"' in tests
 

@@ -8,6 +8,7 @@ from error_code_scan import codes_in
 
 from verifiable.backends.registry import backend_ids, get_backend
 from verifiable.cli.codes import CODES
+from verifiable.integrity.checks import INTEGRITY_CHECKS
 from verifiable.statement.checks import STATEMENT_CHECKS
 from verifiable.statement.registry import REGISTRY_CHECKS
 
@@ -25,7 +26,7 @@ def test_the_table_is_complete() -> None:
 
 
 def test_codes_of_checks_are_explained() -> None:
-    specs = [*STATEMENT_CHECKS, *REGISTRY_CHECKS]
+    specs = [*STATEMENT_CHECKS, *REGISTRY_CHECKS, *INTEGRITY_CHECKS]
     for name in backend_ids():
         specs += get_backend(name).checks
     assert len(specs) > 20

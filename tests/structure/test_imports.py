@@ -22,6 +22,7 @@ LAYERS = {
     "cli": {
         "api",
         "testing",
+        "integrity",
         "dispute",
         "chain",
         "backends",
@@ -31,6 +32,8 @@ LAYERS = {
         "base",
     },
     "api": {"dispute", "chain", "backends", "statement", "program", "base"},
+    "pytest_plugin": {"integrity", "base"},
+    "integrity": {"api", "backends", "statement", "program", "base"},
     "dispute": {"chain", "backends", "statement", "program", "base"},
     "chain": {"statement", "base"},
     "backends": {"circuits", "argument", "statement", "program", "base"},
