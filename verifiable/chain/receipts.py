@@ -27,6 +27,7 @@ __all__ = ["Waiting", "find_receipt", "lost_sight", "wait_for_receipt", "why_it_
 
 _FIRST_LOOK_S = 0.02
 _LAST_LOOK_S = 2.0
+_REPLAYED = "found by running it again on the block before, where it may fail otherwise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,9 @@ def wait_for_receipt(
 def why_it_failed(node: Node, receipt: Receipt, plan: Plan, *, errors: ErrorTable) -> Reverted:
     """Find the reason of a transaction of status 0 by running it on the state before its block.
 
-    Exact where a block holds one transaction; elsewhere those before it in the block may matter.
+    A node keeps no reasons. Run again, the transaction has the number and the time of the block
+    before, and lacks those ahead of it in its own block: where they matter it may fail otherwise,
+    so the reason says how it was found.
     """
     what = f"the transaction 0x{receipt.transaction_hash.hex()} failed"
     fields = message(sender=plan.sender, to=plan.to, data=plan.data, value=plan.value, gas=plan.gas)
@@ -107,6 +110,7 @@ def why_it_failed(node: Node, receipt: Receipt, plan: Plan, *, errors: ErrorTabl
         why = "the reason is not known: run again before its block, it passes"
     except Reverted as failure:
         failure.transaction = receipt.transaction_hash
+        failure.why = f"{failure.why} ({_REPLAYED})"
         failure.hint = hint
         return failure
     except ChainError as failure:

@@ -262,6 +262,7 @@ def test_the_reason_of_a_failed_transaction(any_chain: Chain, signer: KeySigner)
     assert failure.code == "reverted"
     assert failure.name == "ModelRegistry_UnknownRecord"
     assert failure.arguments == {"recordId": record}
+    assert failure.why.endswith("on the block before, where it may fail otherwise)")
     assert failure.transaction is not None
     receipt = any_chain.receipt(failure.transaction)
     assert receipt is not None
@@ -270,6 +271,7 @@ def test_the_reason_of_a_failed_transaction(any_chain: Chain, signer: KeySigner)
         registry.send(signer, "freeze", record)
     assert caught.value.transaction is None
     assert caught.value.name == "ModelRegistry_UnknownRecord"
+    assert "on the block before" not in caught.value.why
 
 
 def test_a_transaction_without_enough_gas(any_chain: Chain, signer: KeySigner) -> None:
