@@ -8,7 +8,6 @@ bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import ModuleType
@@ -17,11 +16,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from verifiable.backends.tee.cose import ES384
-from verifiable.backends.tee.simulator.authority import SIMULATED, key_usage
+from verifiable.backends.tee.simulator.authority import SIMULATED, Issued, key_usage
 from verifiable.backends.tee.simulator.seeds import Seed, sign_raw
 from verifiable.errors import InvalidInput, MissingDependency
 
@@ -39,16 +37,6 @@ _LOCKED = range(17)
 _ROLE_AND_INSTANCE = (3, 4)  # set on each machine, whatever image it runs
 
 
-@dataclass(frozen=True, slots=True)
-class _Issued:
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def der(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.DER)
-
-
 class NitroAuthority:
     """The chain above the enclaves of one simulated instance.
 
@@ -63,7 +51,7 @@ class NitroAuthority:
         self.module_id = f"{self.instance_id}-enc0{seed.derive('nitro/enclave', 8).hex()}"
 
     @cached_property
-    def authorities(self) -> tuple[_Issued, ...]:
+    def authorities(self) -> tuple[Issued, ...]:
         """Root, region, zone, instance: the `cabundle` with its keys."""
         names = (
             "simulated.nitro-enclaves",
@@ -71,7 +59,7 @@ class NitroAuthority:
             f"zonal.{_REGION}.simulated.nitro-enclaves",
             f"{self.instance_id}.{_REGION}.simulated.nitro-enclaves",
         )
-        chain: list[_Issued] = []
+        chain: list[Issued] = []
         for index, name in enumerate(names):
             chain.append(
                 self.issue(
@@ -89,19 +77,16 @@ class NitroAuthority:
         """The trust root: the same for every document of the seed."""
         return self.authorities[0].der
 
-    def leaf(self, start: datetime, *, is_ca: bool = False, name: str | None = None) -> _Issued:
-        """The certificate of an enclave's key, three hours long.
+    def leaf(self, start: datetime) -> Issued:
+        """The certificate of the enclave's key, three hours long.
 
         Args:
             start: of its validity.
-            is_ca: make it an authority's certificate, which nobody may sign documents with.
-            name: other than the module's.
         """
         return self.issue(
             f"leaf/{int(start.timestamp())}",
-            f"{self.module_id if name is None else name}.{_REGION}.simulated",
+            f"{self.module_id}.{_REGION}.simulated",
             issuer=self.authorities[-1],
-            path_length=0 if is_ca else None,
             valid=(start, start + LEAF_LIFE),
         )
 
@@ -110,10 +95,11 @@ class NitroAuthority:
         label: str,
         name: str,
         *,
-        issuer: _Issued | None,
-        path_length: int | None,
+        issuer: Issued | None,
+        path_length: int | None = None,
         valid: tuple[datetime, datetime],
-    ) -> _Issued:
+        usage: x509.KeyUsage | None = None,
+    ) -> Issued:
         """Issue a certificate; key and serial number come from the label.
 
         Args:
@@ -122,6 +108,7 @@ class NitroAuthority:
             issuer: None: signed by itself.
             path_length: of an authority; None: it is a leaf.
             valid: from, until; both inclusive.
+            usage: of the key; None: what an authority, or a leaf, needs.
         """
         key = self.seed.p384(f"nitro/{label}")
         subject = x509.Name(
@@ -142,10 +129,10 @@ class NitroAuthority:
             .not_valid_before(valid[0])
             .not_valid_after(valid[1])
             .add_extension(x509.BasicConstraints(is_ca, path_length), critical=True)
-            .add_extension(key_usage(is_ca), critical=True)
+            .add_extension(key_usage(is_ca) if usage is None else usage, critical=True)
             .sign(signing, hashes.SHA384(), ecdsa_deterministic=True)
         )
-        return _Issued(certificate, key)
+        return Issued(certificate, key)
 
 
 class NitroIssuer:
@@ -157,7 +144,7 @@ class NitroIssuer:
 
     def __init__(self, seed: Seed) -> None:
         self.authority = NitroAuthority(seed)
-        self._leaf: tuple[datetime, _Issued] | None = None
+        self._leaf: tuple[datetime, Issued] | None = None
 
     @property
     def root_der(self) -> bytes:
@@ -182,6 +169,7 @@ class NitroIssuer:
         now: datetime,
         nonce: bytes | None = None,
         public_key: bytes | None = None,
+        leaf: Issued | None = None,
         **changes: Any,
     ) -> bytes:
         """One document.
@@ -191,13 +179,14 @@ class NitroIssuer:
             user_data, nonce, public_key: what the workload asks for; at most 512, 512 and 1,024
                 bytes.
             now: the time of issue, with time zone.
+            leaf: whose key signs; None: the one of the hour.
             changes: fields of the payload that are other than that, for tests.
 
         Raises:
             InvalidInput: (code `naive-time`) `now` has no time zone.
             MissingDependency: `cbor2` is not installed.
         """
-        leaf = self._leaf_at(now)
+        leaf = self.leaf_at(now) if leaf is None else leaf
         payload = {
             "module_id": self.authority.module_id,
             "digest": "SHA384",
@@ -212,7 +201,12 @@ class NitroIssuer:
         return self.sign(_cbor().dumps(payload), leaf.key)
 
     def sign(
-        self, payload: bytes, key: ec.EllipticCurvePrivateKey, protected: bytes = ES384
+        self,
+        payload: bytes,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        protected: bytes = ES384,
+        unprotected: Mapping[int, bytes] | None = None,
     ) -> bytes:
         """The COSE_Sign1 of a payload.
 
@@ -220,13 +214,18 @@ class NitroIssuer:
             payload: encoded.
             key: on P-384.
             protected: the encoded protected header.
+            unprotected: the header that is not signed; None: empty.
         """
         cbor = _cbor()
         signature = sign_raw(key, cbor.dumps(["Signature1", protected, b"", payload]))
-        return bytes(cbor.dumps([protected, {}, payload, signature]))
+        return bytes(cbor.dumps([protected, dict(unprotected or {}), payload, signature]))
 
-    def _leaf_at(self, now: datetime) -> _Issued:
-        """The leaf of the hour that `now` is in: made once, and valid for two hours after it."""
+    def leaf_at(self, now: datetime) -> Issued:
+        """The leaf of the hour that `now` is in: made once, and valid for two hours after it.
+
+        Raises:
+            InvalidInput: (code `naive-time`) `now` has no time zone.
+        """
         if now.tzinfo is None:
             raise InvalidInput("the time has no time zone", where="now", code="naive-time")
         hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -31,13 +31,13 @@ from cryptography.x509.oid import NameOID
 
 from verifiable.backends.tee.simulator.authority import SIMULATED
 from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED
+from verifiable.backends.tee.snp_report import TcbVersions
 
 __all__ = [
     "MILAN",
     "TURIN",
     "SnpAuthority",
     "SnpChip",
-    "Tcb",
     "builtin_authority",
     "builtin_chain",
 ]
@@ -48,27 +48,6 @@ _AMD = "1.3.6.1.4.1.3704.1"
 _PSS = padding.PSS(padding.MGF1(hashes.SHA384()), salt_length=48)
 _FILE = Path(__file__).with_name("snp_chain.json")
 _RSA_BITS = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tcb:
-    """Security versions of a chip's firmware, 0 to 255 each.
-
-    Attributes:
-        fmc: of Turin's first part; None on older chips, which have none.
-    """
-
-    bootloader: int
-    tee: int
-    snp: int
-    microcode: int
-    fmc: int | None = None
-
-    def encode(self) -> bytes:
-        """Eight bytes in the order of the chip's generation."""
-        if self.fmc is None:
-            return bytes((self.bootloader, self.tee, 0, 0, 0, 0, self.snp, self.microcode))
-        return bytes((self.fmc, self.bootloader, self.tee, self.snp, 0, 0, 0, self.microcode))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +63,7 @@ class SnpChip:
     """
 
     product: str
-    tcb: Tcb
+    tcb: TcbVersions
     chip_id: bytes
     hwid: bytes
     cpuid: tuple[int, int, int]
@@ -93,7 +72,7 @@ class SnpChip:
 _CHIP_ID = hashlib.sha512(b"verifiable: a simulated SNP chip").digest()
 MILAN = SnpChip(
     product="Milan-B1",
-    tcb=Tcb(bootloader=4, tee=0, snp=24, microcode=219),
+    tcb=TcbVersions(bootloader=4, tee=0, snp=24, microcode=219),
     chip_id=_CHIP_ID,
     hwid=_CHIP_ID,
     cpuid=(0x19, 1, 1),
@@ -102,7 +81,7 @@ MILAN = SnpChip(
 
 TURIN = SnpChip(
     product="Turin-C1",
-    tcb=Tcb(fmc=1, bootloader=2, tee=1, snp=4, microcode=79),
+    tcb=TcbVersions(fmc=1, bootloader=2, tee=1, snp=4, microcode=79),
     chip_id=_CHIP_ID[:8] + bytes(56),
     hwid=_CHIP_ID[:8],
     cpuid=(0x1A, 2, 1),
