@@ -100,7 +100,7 @@ def load_der(data: bytes, what: str) -> x509.Certificate:
         _check_name(certificate.subject, what)
         _check_name(certificate.issuer, what)
         _ = (certificate.extensions, certificate.public_key())
-        _ = certificate.signature_hash_algorithm
+        _ = (certificate.signature_hash_algorithm, certificate.signature_algorithm_parameters)
         _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     return certificate
 

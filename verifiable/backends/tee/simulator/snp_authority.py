@@ -137,6 +137,7 @@ class SnpAuthority:
         is_ca: bool = False,
         serial: int = 0,
         extensions: bool = True,
+        with_pss: bool = True,
     ) -> bytes:
         """The DER of a chip's certificate. Its salt is random: no two are the same.
 
@@ -148,6 +149,7 @@ class SnpAuthority:
             is_ca: an authority's certificate, which nobody may sign reports with.
             serial: 0, as the vendor's, or another below 128.
             extensions: whether versions and identity of the chip are in it.
+            with_pss: sign as the vendor does; otherwise with PKCS #1, which nobody accepts.
         """
         builder = (
             x509.CertificateBuilder()
@@ -163,7 +165,8 @@ class SnpAuthority:
         for suffix, value in _chip_extensions(chip) if extensions else ():
             oid = x509.ObjectIdentifier(f"{_AMD}.{suffix}")
             builder = builder.add_extension(x509.UnrecognizedExtension(oid, value), critical=False)
-        certificate = builder.sign(self.ask_key, hashes.SHA384(), rsa_padding=_PSS)
+        scheme = _PSS if with_pss else padding.PKCS1v15()
+        certificate = builder.sign(self.ask_key, hashes.SHA384(), rsa_padding=scheme)
         der = certificate.public_bytes(Encoding.DER)
         if serial:
             return der
