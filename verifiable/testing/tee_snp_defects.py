@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -145,6 +145,10 @@ def _chain() -> tuple[bytes, ...]:
 def _by(issuer: SnpIssuer, **changes: Any) -> Evidence:
     """A report of another chip, under its own chain."""
     return snp_evidence(snp_report(issuer, **changes), issuer.chain)
+
+
+def _of_version(version: int) -> Evidence:
+    return snp_evidence(snp_report(version=version))
 
 
 def _turin(chip: SnpChip = TURIN, **changes: Any) -> Evidence:
@@ -318,7 +322,7 @@ SNP_CONTROLS: tuple[SnpControl, ...] = (
     *(
         SnpControl(
             name=f"version-{version}",
-            evidence=lambda version=version: snp_evidence(snp_report(version=version)),
+            evidence=partial(_of_version, version),
         )
         for version in (3, 4, 5)
     ),

@@ -7,12 +7,12 @@ verifier pins, which the document has to bring along but does not choose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha384
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -37,7 +37,7 @@ from verifiable.backends.tee.checks import (
     TEE_18,
 )
 from verifiable.backends.tee.claims import Claims
-from verifiable.backends.tee.cose import Sign1, decode_cbor
+from verifiable.backends.tee.cose import CborValue, Sign1, decode_cbor
 from verifiable.backends.tee.evidence import Evidence, Findings, Report
 from verifiable.backends.tee.findings import collect, unreadable
 from verifiable.backends.tee.roots import trust
@@ -318,7 +318,7 @@ def _registers(found: object) -> dict[str, bytes]:
     return named
 
 
-def _optional(found: Mapping[str, object], name: str) -> bytes:
+def _optional(found: Mapping[Any, object], name: str) -> bytes:
     """A member that may be absent or null; empty then."""
     value = found.get(name)
     if value is None:
@@ -328,7 +328,7 @@ def _optional(found: Mapping[str, object], name: str) -> bytes:
     return value
 
 
-def _are_bytes(values: Iterable[object]) -> bool:
+def _are_bytes(values: list[CborValue]) -> TypeGuard[list[bytes]]:
     return all(isinstance(value, bytes) for value in values)
 
 
