@@ -356,8 +356,8 @@ def test_random_damage_never_changes_the_meaning() -> None:
         outcomes[verdict.outcome if verdict else "unread"] += 1
         if verdict is not None and verdict.outcome == "proven":
             assert _same_meaning(verdict)
-    assert outcomes["unread"] > 100
-    assert outcomes["not_proven"] > 100
+    assert outcomes["unread"] > 50
+    assert outcomes["not_proven"] > 50
 
 
 def test_swapped_parts_of_two_honest_proofs_are_refused() -> None:
