@@ -8,7 +8,7 @@ skipped, never ok. Pure: no clock, no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from types import MappingProxyType
 
@@ -29,9 +29,9 @@ from verifiable.backends.tee.checks import (
     TEE_8,
     TEE_9,
     TEE_18,
-    VENDOR_CHECKS,
 )
 from verifiable.backends.tee.evidence import Evidence, Findings, Report
+from verifiable.backends.tee.findings import collect, unreadable
 from verifiable.backends.tee.intel_checks import (
     check_certificates,
     check_identity,
@@ -94,17 +94,17 @@ def verify_dcap(
     try:
         parts = read(evidence)
     except MalformedProof as cause:
-        return _findings([_unreadable(cause)])
+        return collect([_unreadable(cause)])
     root, assurance_check, assurance = trust(
         der_of(parts.root), evidence.kind, policy, allow_builtin_simulator
     )
     found |= {check.id: check for check in (TEE_18.ok(found=_form(parts)), root, assurance_check)}
     if not assurance:
-        return _findings(found.values())
+        return collect(found.values())
     for check in _vendor_checks(parts, now):
         found[check.id] = check
         if not check.ok:
-            return _findings(found.values(), assurance)
+            return collect(found.values(), assurance)
     judged = qvl.judge(
         parts.quote_bytes,
         parts.collateral,
@@ -126,14 +126,14 @@ def verify_dcap(
         found[check.id] = check
     refused = judged.failed
     if refused is None or judged.only_attributes or not found[refused.id].ok:
-        return _findings(found.values(), assurance, _report(parts, pck, level))
+        return collect(found.values(), assurance, _report(parts, pck, level))
     # the library refuses what was found to hold here: the verifiers must agree
     if refused.id != TEE_6.id:
         for spec in _ON_VERIFIED_VALUES:
             del found[spec.id]
     found[refused.id] = refused
     report = _report(parts, pck, level) if refused.id == TEE_6.id else None
-    return _findings(found.values(), assurance, report)
+    return collect(found.values(), assurance, report)
 
 
 def _vendor_checks(parts: IntelEvidence, now: datetime) -> Iterator[Check]:
@@ -252,26 +252,4 @@ def _unreadable(cause: MalformedProof) -> Check:
             found=cause.what,
             hint=cause.hint,
         )
-    code = cause.code if cause.code in TEE_18.codes else "evidence-malformed"
-    found = f"{cause.where}: {cause.what}" + (f": {cause.why}" if cause.why else "")
-    return TEE_18.failed(
-        code, expected="evidence in its vendor's exact form", found=found, hint=cause.hint
-    )
-
-
-def _findings(
-    checks: Iterable[Check], assurance: str = "", report: Report | None = None
-) -> Findings:
-    """All ten checks; one that was not run says because of which."""
-    found = {check.id: check for check in checks}
-    failed = next((check.id for check in found.values() if check.status == "failed"), "another")
-    return Findings(
-        checks=MappingProxyType(
-            {
-                spec.id: found.get(spec.id) or spec.skipped(hint=f"not run, since {failed} failed")
-                for spec in VENDOR_CHECKS
-            }
-        ),
-        assurance=assurance,
-        report=report,
-    )
+    return unreadable(cause)
