@@ -142,6 +142,8 @@ ATTESTATION_CODES: Mapping[str, str] = MappingProxyType(
         **_BINDING,
         **_FILES,
         **_ENCLAVE,
+        "unsupported-version": "The simulator issues SEV-SNP reports of versions 2 to 5.",
+        "wrong-size": "A field of a simulated report has one exact size; the message says which.",
         "seed-too-short": "A simulated authority needs a seed of 16 bytes or more. Take 32 random "
         "bytes, or leave the seed out for the built-in, public one.",
     }
