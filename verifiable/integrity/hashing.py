@@ -22,12 +22,11 @@ FileHash = tuple[bytes, int]
 """SHA-256 and size in bytes."""
 
 
-def hash_file(path: Path, *, limit_bytes: int = 1 << 40) -> FileHash | None:
+def hash_file(path: Path) -> FileHash | None:
     """SHA-256 and size of a file; None if nothing lies there, or what is no regular file.
 
     Args:
         path: links are followed; a device or a pipe is never opened.
-        limit_bytes: no more is read than one byte beyond; the size is then larger than the limit.
 
     Raises:
         MalformedFile: (code `unreadable-file`) the system refuses to read it.
@@ -38,10 +37,7 @@ def hash_file(path: Path, *, limit_bytes: int = 1 << 40) -> FileHash | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
         with open(path, "rb") as stream:
-            while size <= limit_bytes:
-                block = stream.read(min(_BLOCK_BYTES, limit_bytes + 1 - size))
-                if not block:
-                    break
+            while block := stream.read(_BLOCK_BYTES):
                 digest.update(block)
                 size += len(block)
     except (FileNotFoundError, NotADirectoryError):

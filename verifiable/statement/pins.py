@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from verifiable.errors import MalformedFile
-from verifiable.statement.hashing import ProgramRoot
 from verifiable.statement.strict_json import Field, decode_strict, encode_hex, read_format
 
 __all__ = [
@@ -107,7 +106,7 @@ class PinnedModel:
     """An entry of a lock, read as far as files go: `program_root` is what the entry says."""
 
     name: str
-    program_root: ProgramRoot
+    program_root: bytes
     pins: ModelPins
 
 
@@ -126,7 +125,7 @@ def read_pinned(data: bytes) -> tuple[PinnedModel, ...]:
         found.append(
             PinnedModel(
                 name=entry["name"].name(limit_bytes=MAX_LOCK_NAME_BYTES),
-                program_root=ProgramRoot(entry["program_root"].digest()),
+                program_root=entry["program_root"].digest(),
                 pins=read_pins(entry),
             )
         )

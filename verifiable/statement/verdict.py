@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from verifiable.statement.hashing import StatementDigest
 from verifiable.statement.strict_json import encode_hex
 
 if TYPE_CHECKING:  # results of checks are made where nothing is computed, and numpy costs 0.2 s
@@ -14,6 +13,7 @@ if TYPE_CHECKING:  # results of checks are made where nothing is computed, and n
     import numpy.typing as npt
 
     from verifiable.program.program import IntArray
+    from verifiable.statement.hashing import StatementDigest
 
 __all__ = ["Check", "CheckStatus", "FloatArray", "Outcome", "Verdict", "outcome_of"]
 
