@@ -17,10 +17,13 @@ from verifiable.cli.main import COMMANDS, main
 README = REPOSITORY / "README.md"
 TUTORIAL = REPOSITORY / "docs" / "tutorial.md"
 CHAIN = REPOSITORY / "docs" / "chain.md"
+ATTESTATIONS = REPOSITORY / "docs" / "backends" / "tee.md"
 PAGES = (
     README,
     TUTORIAL,
     CHAIN,
+    ATTESTATIONS,
+    REPOSITORY / "docs" / "formats" / "tee-bundle.md",
     REPOSITORY / "docs" / "architecture.md",
     REPOSITORY / "docs" / "protocol" / "optimistic.md",
     REPOSITORY / "docs" / "design" / "0004-chain.md",
@@ -88,6 +91,13 @@ def test_the_tutorial(workplace: Path) -> None:
     (workplace / "policy.json").write_text(policy, "utf-8")
     listed = commands(TUTORIAL)
     assert len(listed) > 12
+    run(listed)
+
+
+def test_the_page_on_attestations(workplace: Path) -> None:
+    listed = commands(ATTESTATIONS)
+    assert {arguments[0] for arguments, _ in listed} >= {"prove", "verify", "tee"}
+    assert {code for _, code in listed} == {0, 1}
     run(listed)
 
 
