@@ -8,7 +8,8 @@ what a caller waits for: inputs to the process, execution there, roots, signatur
 way back. A proof is the same through the backend, which compares with its own trace and encodes a
 payload. Verification is the backend's judgement of that payload; nothing is cached between runs.
 
-On a busy machine run it at a raised priority (`nice -n -15`); the result tells load and priority.
+Run it on a quiet machine: each hand-over between threads and processes waits for a processor, and
+so the medians of answers tell the load. Load and the caller's processor time are in the result.
 A simulator says nothing about the time that real hardware takes for a quote.
 """
 
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import threading
@@ -74,7 +74,6 @@ def main() -> int:
         "models": {name: measure(name) for name in CALIBRATION},
     }
     result["environment"]["load_1min_after"] = environment()["load_1min"]
-    result["environment"]["nice"] = os.nice(0)
     wanted.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(table(result))
     return int(not all(row["within_bar"] for row in bars(result)))
@@ -151,7 +150,6 @@ def _through_backend(
     program: Program, inputs: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Proofs by the backend, and the judgement of each."""
-    backend = TeeBackend()
     commitment = commit_program(program)
     trace = execute(program, inputs)
     statement = statement_of(commitment, trace.inputs, trace.outputs, context=CONTEXT)
@@ -162,9 +160,12 @@ def _through_backend(
         for kind in KINDS:
             settings = {"tee_kind": kind, "tee_mode": mode, "nonce": NONCE.hex()}
             options = Options(cache_dir=MODELS, settings=settings)  # nothing is cached
+            backend = TeeBackend()  # one each: it keeps the key quote of the last kind alone
             setup = backend.setup(program, options)
 
-            def prove(options: Options = options, setup: Any = setup) -> bytes:
+            def prove(
+                backend: TeeBackend = backend, options: Options = options, setup: Any = setup
+            ) -> bytes:
                 return backend.prove(program, trace, statement, setup, options).payload
 
             def judge(data: bytes) -> None:
