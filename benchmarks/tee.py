@@ -6,7 +6,7 @@
 Plain runs and answers of the enclave alternate, so that both see the same machine. An answer is
 what a caller waits for: inputs to the process, execution there, roots, signature or quote, and the
 way back. A proof is the same through the backend, which compares with its own trace and encodes a
-payload. Verification is the backend's judgement of that payload; nothing is cached between runs.
+payload. Verification is the judgement of that payload in a process that has judged others before.
 
 Run it on a quiet machine: each hand-over between threads and processes waits for a processor, and
 so the medians of answers tell the load. Load and the caller's processor time are in the result.
