@@ -418,16 +418,21 @@ contract LargestSteps_Test is WitnessKit {
         }
     }
 
+    /// @dev Also where nobody asked `checkNode`: such an element has no value that could be wrong.
+    function test_isFault_emptyWindow_reverts() external {
+        NodeDesc memory node = _maxPool();
+        node.attributes[4] = 2;
+        node.shape = _dims(1, 5, 4, 1);
+        bytes32[] memory roots = new bytes32[](1);
+        bytes memory witness = abi.encode(new IStepVerifier.Run[][](1));
+        for (uint256 elem = 0; elem < 4; ++elem) {
+            vm.expectRevert(_unsupported(IStepVerifier.Unsupported.EmptyWindow));
+            _window.isFault(abi.encode(node), 10, elem, 0, roots, witness);
+        }
+    }
+
     function test_checkNode_emptyWindow_reverts() external {
-        NodeDesc memory node;
-        node.opcode = 7;
-        node.operands = new OperandRef[](1);
-        node.operands[0] = OperandRef(3, 0, 1, _dims(1, 4, 4, 1));
-        node.width = 1;
-        node.attributes = new int64[](10);
-        (node.attributes[0], node.attributes[1]) = (2, 1);
-        (node.attributes[2], node.attributes[3]) = (1, 1);
-        (node.attributes[8], node.attributes[9]) = (1, 1);
+        NodeDesc memory node = _maxPool();
         for (uint32 top = 0; top < 4; ++top) {
             for (uint32 bottom = 0; bottom < 4; ++bottom) {
                 (node.attributes[4], node.attributes[6]) =
@@ -439,5 +444,17 @@ contract LargestSteps_Test is WitnessKit {
                 _window.checkNode(abi.encode(node), 10);
             }
         }
+    }
+
+    /// @dev Two rows by one column over x (1, 4, 4, 1), without padding.
+    function _maxPool() private pure returns (NodeDesc memory node) {
+        node.opcode = 7;
+        node.operands = new OperandRef[](1);
+        node.operands[0] = OperandRef(3, 0, 1, _dims(1, 4, 4, 1));
+        node.width = 1;
+        node.attributes = new int64[](10);
+        (node.attributes[0], node.attributes[1]) = (2, 1);
+        (node.attributes[2], node.attributes[3]) = (1, 1);
+        (node.attributes[8], node.attributes[9]) = (1, 1);
     }
 }
