@@ -130,7 +130,15 @@ def test_a_false_challenger_loses_its_bond_and_pays_the_reveals(
     assert any("by the reference" in note or "NoFault" in note for note in challenger.notes)
 
 
-@pytest.mark.parametrize("phase", [Phase.TRACE, Phase.NODE, Phase.TENSOR, Phase.LEAF])
+@pytest.mark.parametrize(
+    "phase",
+    [
+        Phase.TRACE,
+        pytest.param(Phase.NODE, marks=pytest.mark.slow),
+        pytest.param(Phase.TENSOR, marks=pytest.mark.slow),
+        Phase.LEAF,
+    ],
+)
 def test_a_liar_that_falls_silent_loses_by_the_clock(
     world: World, material: Material, inputs, tmp_path: Path, phase: Phase
 ) -> None:

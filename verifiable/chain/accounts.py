@@ -21,7 +21,7 @@ from verifiable.chain.keystore import (
     readable_by_others,
 )
 from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS, dev_key, is_dev_account
-from verifiable.chain.signing import Signer, Transaction
+from verifiable.chain.signing import CURVE_ORDER, Signer, Transaction
 from verifiable.errors import AccountError
 from verifiable.recursion import recursion_limit_kept
 from verifiable.statement.view import ADDRESS_BYTES, DEVELOPMENT_CHAIN_ID
@@ -29,8 +29,6 @@ from verifiable.statement.view import ADDRESS_BYTES, DEVELOPMENT_CHAIN_ID
 __all__ = ["KeySigner", "Prompt", "SignerChoice", "UnlockedSigner", "parse_key", "signer_from"]
 
 PASSWORD_BYTES = 4096
-CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
-"""Of secp256k1: a private key is a positive number below it."""
 
 Prompt = Callable[[str], str]
 """Asks a person for a secret, without showing what is typed; takes what to ask for."""

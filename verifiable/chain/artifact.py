@@ -15,6 +15,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, NoReturn
 
+from verifiable.chain.gas import MAX_INITCODE_BYTES
 from verifiable.errors import ChainError
 from verifiable.statement.hashing import keccak
 
@@ -22,7 +23,6 @@ __all__ = ["Artifact", "ImmutableRange", "artifact_names", "load_artifact", "par
 
 _PACKAGE = "verifiable.chain.artifacts"
 _MAX_FILE_BYTES = 16 << 20
-_MAX_INITCODE_BYTES = 49_152
 _RANGE = ("start", "length")
 _KEYS = {
     "abi",
@@ -145,8 +145,8 @@ def parse_artifact(data: bytes, *, where: str = "") -> Artifact:
         _damaged(where, "sources must hold a sha256 for each path")
     runtime = _code(entry["deployedBytecode"], "deployedBytecode", where)
     bytecode = _code(entry["bytecode"], "bytecode", where)
-    if len(bytecode) > _MAX_INITCODE_BYTES:
-        _damaged(where, f"bytecode is larger than {_MAX_INITCODE_BYTES} bytes")
+    if len(bytecode) > MAX_INITCODE_BYTES:
+        _damaged(where, f"bytecode is larger than {MAX_INITCODE_BYTES} bytes")
     return Artifact(
         name=name,
         abi=tuple(abi),

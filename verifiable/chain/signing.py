@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-__all__ = ["Signer", "Transaction"]
+__all__ = ["CURVE_ORDER", "Signer", "Transaction"]
+
+CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+"""Of secp256k1: keys and signatures are numbers below it."""
 
 Transaction = Mapping[str, Any]
 """A transaction before it is signed, in the field names of JSON-RPC.

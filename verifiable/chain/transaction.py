@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from verifiable.chain.engine import LogEntry
+from verifiable.chain.gas import MAX_TRANSACTION_GAS
 from verifiable.errors import ChainError
 
 __all__ = [
@@ -21,9 +22,6 @@ __all__ = [
     "TxOptions",
     "replacement_of",
 ]
-
-MAX_TRANSACTION_GAS = 1 << 24
-"""EIP-7825: no transaction may ask for more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

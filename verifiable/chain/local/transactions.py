@@ -17,6 +17,7 @@ from eth_utils.exceptions import ValidationError
 
 from verifiable.chain.engine import AccessList, TxEnv
 from verifiable.chain.local.refusals import invalid_transaction
+from verifiable.chain.signing import CURVE_ORDER
 from verifiable.statement.hashing import keccak
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
 LEGACY, WITH_ACCESS_LIST, FEE_MARKET = 0, 1, 2
 _OTHER_TYPES = {3: "blob transactions (EIP-4844)", 4: "set code transactions (EIP-7702)"}
 
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of secp256k1
 _ADDRESS_BYTES = 20
 _WORD_BYTES = 32
 _GAS_BYTES = 8
@@ -163,7 +163,7 @@ def _signed_by(tx: Transaction) -> Transaction:
 
     A signature with `s` in the upper half is another encoding of one with it in the lower half.
     """
-    if tx.parity not in (0, 1) or not 0 < tx.r < _ORDER or not 0 < tx.s <= _ORDER // 2:
+    if tx.parity not in (0, 1) or not 0 < tx.r < CURVE_ORDER or not 0 < tx.s <= CURVE_ORDER // 2:
         raise invalid_transaction("invalid transaction v, r, s values")
     try:
         signature = Signature(vrs=(tx.parity, tx.r, tx.s))
