@@ -43,12 +43,7 @@ def hash_file(path: Path) -> FileHash | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as cause:
-        raise MalformedFile(
-            "cannot read the file",
-            where=str(path),
-            why=cause.strerror or str(cause),
-            code="unreadable-file",
-        ) from cause
+        raise _unreadable(cause, path) from cause
     return digest.digest(), size
 
 
@@ -71,18 +66,30 @@ def is_program_file(path: Path) -> bool:
     except FileNotFoundError:  # a link that leads nowhere
         return False
     except OSError as cause:
-        raise MalformedFile(
-            "cannot read the file",
-            where=str(path),
-            why=cause.strerror or str(cause),
-            code="unreadable-file",
-        ) from cause
+        raise _unreadable(cause, path) from cause
 
 
 def programs_below(folder: Path) -> Iterator[Path]:
-    """Compiled programs (`*.onnx`) in a folder, in order; hidden folders are left out."""
-    for parent, folders, files in os.walk(folder):
+    """Compiled programs (`*.onnx`) in a folder, in order; hidden folders are left out.
+
+    Raises:
+        MalformedFile: (code `unreadable-file`) the system refuses to read a file or a folder.
+    """
+
+    def refuse(cause: OSError) -> None:  # else a folder that cannot be read would look empty
+        raise _unreadable(cause, folder)
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(".onnx") and is_program_file(Path(parent, name)):
                 yield Path(parent, name)
+
+
+def _unreadable(cause: OSError, path: Path) -> MalformedFile:
+    return MalformedFile(
+        "cannot read the file",
+        where=str(cause.filename or path),
+        why=cause.strerror or str(cause),
+        code="unreadable-file",
+    )
