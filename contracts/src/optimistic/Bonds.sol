@@ -16,15 +16,15 @@ abstract contract Bonds is IDisputeGame {
     uint256 public constant MAX_COMMIT_AGE = 64;
 
     /// @notice Gas that a reveal is refunded for, beside the descriptor that it shows. More than the
-    ///         dearest kind costs, with leaves of 1024 bytes and a branch of 28 siblings.
-    uint256 public constant REVEAL_GAS = 150_000;
+    ///         dearest kind costs, with leaves of 1024 bytes and the note of the refund.
+    uint256 public constant REVEAL_GAS = 158_000;
 
     /// @notice Gas that each byte of a shown descriptor is refunded for beyond that. A game shows one.
-    uint256 public constant DESCRIPTOR_GAS = 10;
+    uint256 public constant DESCRIPTOR_GAS = 8;
 
     /// @notice Most bytes of a descriptor that are refunded. No node that can be judged has a longer
     ///         one: each operand takes its part of the largest step.
-    uint256 public constant MAX_DESCRIPTOR_BYTES = 28_672;
+    uint256 public constant MAX_DESCRIPTOR_BYTES = 27_136;
 
     /// @notice Gas of a challenger in the dearest game, the proof of the step included.
     uint256 public constant CHALLENGER_GAS = 2_500_000;
