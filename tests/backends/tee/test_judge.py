@@ -234,6 +234,20 @@ def test_tee_10_the_trusted_key_must_hold_the_workload() -> None:
     assert failed(bare.ruled(key=other)) == {"TEE-10": "wrong-measurement"}
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        Reference(kind="tdx", values={"mrtd": b"\x01" * 48}),
+        Reference(kind="snp", values={"measurement": b"\x01" * 48}),
+    ],
+)
+def test_tee_10_a_lock_never_stands_in_for_what_the_policy_names(named: Reference) -> None:
+    case = statement_quote()
+    held = TeeKey.of([changed_reference()], case.policy.simulated_roots)
+    ruling = case.demanding(references=(named,)).ruled(key=held)
+    assert failed(ruling) == {"TEE-10": "no-reference-values"}
+
+
 WITHOUT_PROGRAM = {
     name: value
     for name, value in builtin.reference("tdx", PROGRAM_ROOT).values.items()
@@ -322,16 +336,33 @@ def logged(events: tuple[Event, ...], shown: tuple[Event, ...] | None = None) ->
     return replace(case, evidence=replace(evidence, event_log=log))
 
 
+def known(events: tuple[Event, ...], shown: tuple[Event, ...] | None = None) -> Attested:
+    """The same, under a policy that pins the register whatever events it holds."""
+    register = Reference(kind="tdx", values=WITHOUT_PROGRAM | {"rtmr3": replay(events)})
+    return logged(events, shown).demanding(references=(register,))
+
+
 def test_a_log_that_explains_its_register() -> None:
     ready = Event(name=READY_EVENT, payload=b"")
-    assert logged((BOOT, PROGRAM, ready)).ruled().ok
+    assert logged((PROGRAM, ready)).ruled().ok
+
+
+@pytest.mark.parametrize("events", [(BOOT, PROGRAM), (PROGRAM, BOOT), (BOOT, PROGRAM, BOOT)])
+def test_tee_10_events_that_nobody_named_may_be_other_code(events: tuple[Event, ...]) -> None:
+    """An image that measures what it starts extends the same register with whatever that is."""
+    case = logged(events)
+    assert failed(case.ruled()) == {"TEE-10": "program-not-measured"}
+    assert "boot" in check(case.ruled(), "TEE-10").found
+    assert known(events).ruled().ok
+    key = TeeKey.of(known(events).policy.references, case.policy.simulated_roots)
+    assert case.demanding(references=()).ruled(key=key).ok
 
 
 @pytest.mark.parametrize(
     "shown", [(PROGRAM,), (PROGRAM, BOOT), (BOOT, BOOT, PROGRAM), (BOOT, PROGRAM, PROGRAM)]
 )
 def test_tee_11_a_log_of_another_list(shown: tuple[Event, ...]) -> None:
-    ruling = logged((BOOT, PROGRAM), shown).ruled()
+    ruling = known((BOOT, PROGRAM), shown).ruled()
     assert failed(ruling) == {"TEE-11": "event-log-mismatch"}
 
 
@@ -346,7 +377,7 @@ def test_tee_11_a_log_of_another_list(shown: tuple[Event, ...]) -> None:
     ],
 )
 def test_tee_11_the_program_is_missing_doubled_late_or_another(events: tuple[Event, ...]) -> None:
-    assert failed(logged(events).ruled()) == {"TEE-11": "program-event"}
+    assert failed(known(events).ruled()) == {"TEE-11": "program-event"}
 
 
 def test_tee_11_malformed_log() -> None:

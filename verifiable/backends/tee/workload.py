@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from verifiable.backends.tee.checks import TEE_10, TEE_11
 from verifiable.backends.tee.event_log import (
+    PROGRAM_EVENT,
+    READY_EVENT,
     REGISTER_BYTES,
     decode_log,
     program_fault,
@@ -91,10 +93,11 @@ def examine_code(
 
     Args:
         report: verified.
-        policy: its reference values of this kind come first.
+        policy: where it names any workload, one of them must be this one.
         key: what a lock, a record or the verifier pins for the program; None: nothing.
         allow_builtin_simulator: its reference values are computed, for its own root.
-        event_log: where there is one, TEE-11 shows the program.
+        event_log: where there is one, TEE-11 shows the program; events of other names count only
+            under a register whose value is pinned.
         program_root: of the statement; None where there is none, and no program is asked for.
     """
     # TEE-10: only what somebody named is accepted; the simulator's own values are for its own root.
@@ -107,7 +110,8 @@ def examine_code(
     if builtin:
         references += _computed(report, program_root)
     pinned = () if key is None else tuple(w for w in key.workloads if w.kind == report.kind)
-    if not references and not pinned:
+    # a policy that names workloads is met by one of them: a lock's alone never stands in for it
+    if not references and (policy.references or not pinned):
         lacking = ", ".join(missing_registers(incomplete[0])) if incomplete else ""
         return TEE_10.failed(
             "no-reference-values",
@@ -134,11 +138,16 @@ def examine_code(
     )
     how = _how_measured(report, event_log, program_root, registers)
     if not how:
+        others = _other_events(event_log)
         return TEE_10.failed(
             "program-not-measured",
             expected=f"program {encode_hex(program_root or b'')} in {report.program_register}",
-            found=encode_hex(report.measurements.get(report.program_register, b"")),
-            hint="hand in the event log, or pin the register's value in the policy",
+            found=encode_hex(report.measurements.get(report.program_register, b""))
+            + (f", with {', '.join(others[:8])}" if others else ""),
+            hint="other events than the program's may be other code: pin the register's value in "
+            "the policy, if you know what they are"
+            if others
+            else "hand in the event log, or pin the register's value in the policy",
         )
     source = "computed from this package's code" if builtin else "the policy's or the key's"
     return TEE_10.ok(
@@ -202,9 +211,21 @@ def _how_measured(
     expected = program_root if len(value) != REGISTER_BYTES else program_register(program_root)
     if value == expected:
         return f"the program is in {name}"
-    if event_log:
+    if event_log and (name in pinned or not _other_events(event_log)):
         return f"the program is in {name} by the event log (TEE-11)"
     return f"{name} is pinned" if name in pinned else ""
+
+
+def _other_events(event_log: bytes) -> list[str]:
+    """What a log measures beside the program: anything, the code that answers included.
+
+    A log that cannot be decoded names none here, and fails TEE-11.
+    """
+    try:
+        events = decode_log(event_log) if event_log else ()
+    except MalformedProof:
+        return []
+    return [event.name for event in events if event.name not in (PROGRAM_EVENT, READY_EVENT)]
 
 
 def _shown(report: Report) -> str:
