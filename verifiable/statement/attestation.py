@@ -59,8 +59,8 @@ class AttestationPolicy:
             nothing, and the verdict says that there is no freshness.
         require_nonce: refuse evidence where the verifier has no nonce.
         maximum_age_s: oldest accepted evidence that carries a time, in seconds.
-        report_data: what the evidence must report, where no statement says it: 64 bytes, or for Nitro
-            its `user_data` of at most 512, which may be empty.
+        report_data: what the evidence must report, where no statement says it: 64 bytes, or for
+            Nitro its `user_data` of at most 512, which may be empty.
         gpu: what must hold of a graphics processor is judged by its vendor: True refuses evidence
             without such a verdict.
     """

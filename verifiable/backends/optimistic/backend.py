@@ -7,12 +7,9 @@ here has a network.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from verifiable.backends.base import (
     ChainPlace,
@@ -28,14 +25,13 @@ from verifiable.backends.base import (
 )
 from verifiable.backends.optimistic.format import BACKEND_ID, VERSION, OptimisticKey, Payload
 from verifiable.backends.optimistic.keys import key_of
-from verifiable.backends.optimistic.prove import proof_of_assertion
 from verifiable.backends.optimistic.verify import OPTIMISTIC_CHECKS, judge_assertion
 from verifiable.errors import ProvingError, SetupError
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
-from verifiable.statement.statement import Statement, statement_of
+from verifiable.statement.statement import Statement
 from verifiable.statement.view import AssertionView, ChainView
 
 if TYPE_CHECKING:
@@ -118,42 +114,16 @@ class OptimisticBackend:
         options: Options,
     ) -> ChainProof:
         """Run a program once, commit to its trace, and assert what it computed under a bond."""
-        from verifiable.backends.optimistic.trace import commit_execution  # compiles kernels
+        from verifiable.backends.optimistic.prove import assert_and_prove  # compiles kernels
 
-        began_s = time.perf_counter()
-        committed = commit_execution(
+        return assert_and_prove(
             program,
-            inputs,
-            leaf_log2=commitment.leaf_log2,
-            progress=options.progress,
-            cancel=options.cancel,
-        )
-        execute_s = time.perf_counter() - began_s
-        ordered = tuple(
-            np.asarray(inputs[spec.name], np.int64).reshape(spec.shape) for spec in program.inputs
-        )
-        statement = statement_of(commitment, ordered, committed.outputs, context=context)
-        place = session.assert_result(commitment, committed, statement)
-        proof = proof_of_assertion(
             commitment,
-            ordered,
-            committed.outputs,
-            statement,
-            Payload(
-                chain_id=place.chain_id,
-                game=place.game,
-                assertion_id=place.assertion_id,
-                trace_root=committed.root,
-            ),
+            inputs,
+            context=context,
             saturated=saturated,
-            show_inputs=options.visibility == "public",
-        )
-        return ChainProof(
-            proof=proof,
-            place=place,
-            outputs=committed.outputs,
-            execute_s=execute_s,
-            assert_s=time.perf_counter() - began_s - execute_s,
+            session=session,
+            options=options,
         )
 
     def place(self, payload: bytes) -> ChainPlace:

@@ -1,4 +1,4 @@
-"""From an assertion on chain to the proof that names it.
+"""One run of a program, an assertion of its result, and the proof that names the assertion.
 
 Whoever asserts sends transactions and puts up a bond, which is the dispute part's affair; here the
 assertion becomes a proof file. The file is good at once: what it proves, the chain decides later.
@@ -6,15 +6,71 @@ assertion becomes a proof file. The file is good at once: what it proves, the ch
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from verifiable.backends.base import ChainProof, ChainSession, Options
 from verifiable.backends.optimistic.format import BACKEND_ID, VERSION, Payload
-from verifiable.program.program import IntArray
+from verifiable.backends.optimistic.trace import commit_execution
+from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment
 from verifiable.statement.proof import Proof
-from verifiable.statement.statement import Statement
+from verifiable.statement.statement import Statement, statement_of
 
-__all__ = ["proof_of_assertion"]
+__all__ = ["assert_and_prove", "proof_of_assertion"]
+
+
+def assert_and_prove(
+    program: Program,
+    commitment: ProgramCommitment,
+    inputs: Mapping[str, IntArray],
+    *,
+    context: bytes,
+    saturated: bool,
+    session: ChainSession,
+    options: Options,
+) -> ChainProof:
+    """Run a program once, commit to its trace, and assert what it computed under a bond.
+
+    The arguments and errors are those of `backends.base.ChainProver.prove_on_chain`.
+    """
+    began_s = time.perf_counter()
+    committed = commit_execution(
+        program,
+        inputs,
+        leaf_log2=commitment.leaf_log2,
+        progress=options.progress,
+        cancel=options.cancel,
+    )
+    execute_s = time.perf_counter() - began_s
+    ordered = tuple(
+        np.asarray(inputs[spec.name], np.int64).reshape(spec.shape) for spec in program.inputs
+    )
+    statement = statement_of(commitment, ordered, committed.outputs, context=context)
+    place = session.assert_result(commitment, committed, statement)
+    proof = proof_of_assertion(
+        commitment,
+        ordered,
+        committed.outputs,
+        statement,
+        Payload(
+            chain_id=place.chain_id,
+            game=place.game,
+            assertion_id=place.assertion_id,
+            trace_root=committed.root,
+        ),
+        saturated=saturated,
+        show_inputs=options.visibility == "public",
+    )
+    return ChainProof(
+        proof=proof,
+        place=place,
+        outputs=committed.outputs,
+        execute_s=execute_s,
+        assert_s=time.perf_counter() - began_s - execute_s,
+    )
 
 
 def proof_of_assertion(
