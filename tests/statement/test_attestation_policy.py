@@ -144,6 +144,8 @@ def test_bad_demands_are_refused(members: dict[str, Any], code: str) -> None:
         ({"references": [Reference(kind="tdx", values={})]}, "bad-attestation-policy"),
         ({"simulated_roots": frozenset((b"short",))}, "bad-attestation-policy"),
         ({"simulated_roots": [bytes(32)]}, "bad-attestation-policy"),
+        ({"simulated_roots": (bytes(32),)}, "bad-attestation-policy"),
+        ({"td_attributes": (bytes(8),)}, "bad-attestation-policy"),
         ({"tcb_statuses": frozenset(("Revoked",))}, "bad-attestation-policy"),
         ({"tcb_statuses": "UpToDate"}, "bad-attestation-policy"),
         ({"denied_advisories": frozenset(("a b",))}, "bad-attestation-policy"),

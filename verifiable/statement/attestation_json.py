@@ -200,7 +200,7 @@ def _is_bytes(value: object, limit: int) -> bool:
 
 
 def _are_bytes(values: object, size: int) -> bool:
-    return isinstance(values, frozenset | tuple) and all(
+    return isinstance(values, frozenset) and all(
         isinstance(value, bytes) and len(value) == size for value in values
     )
 

@@ -80,6 +80,11 @@ def test_grace_forgives_being_out_of_date_and_nothing_else(
     assert code(patch, tcb_statuses=frozenset((accepted,)), grace_s=grace_s) == outcome
 
 
+def test_the_longest_grace_that_a_policy_can_hold_is_no_error() -> None:
+    assert code(found("OutOfDate"), grace_s=1 << 40) == ""
+    assert code(found("OutOfDate", behind=NOW - timedelta(seconds=61)), grace_s=60) != ""
+
+
 def test_a_grace_that_was_needed_is_said() -> None:
     policy = AttestationPolicy(grace_s=MONTHS)
     check = check_patch_level(found("OutOfDate"), evaluation=17, policy=policy, now=NOW)

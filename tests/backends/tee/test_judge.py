@@ -32,6 +32,7 @@ from verifiable.backends.tee.binding import (
     statement_report_data,
 )
 from verifiable.backends.tee.checks import TEE_CHECKS
+from verifiable.backends.tee.conclusions import judgement_of
 from verifiable.backends.tee.event_log import (
     PROGRAM_EVENT,
     READY_EVENT,
@@ -454,6 +455,21 @@ def test_tee_13_a_key_quote_alone_is_no_answer() -> None:
 
 
 # freshness
+
+
+def test_a_nonce_dates_the_attestation_of_a_key_and_not_what_it_signed() -> None:
+    for honest, said in ((statement_quote, False), (key_quote, True)):
+        case = honest()
+        limits = judgement_of(case.ruled(), case.answer, case.policy).does_not_establish
+        assert any("when the key signed this statement" in line for line in limits) == said
+
+
+def test_an_snp_report_is_not_said_to_be_of_current_firmware() -> None:
+    report = report_of("snp", measurements={})
+    for assurance, said in (("hardware", True), ("simulated", False)):
+        ruling = Ruling(checks=(), assurance=assurance, report=report, freshness=None)
+        limits = judgement_of(ruling, None, AttestationPolicy()).does_not_establish
+        assert any("firmware is current" in line for line in limits) == said
 
 
 def test_without_a_nonce_there_is_no_freshness() -> None:

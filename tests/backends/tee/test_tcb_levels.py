@@ -139,6 +139,7 @@ def test_advisories_are_united() -> None:
         ({"fmspc": "B0C06F0000"}, "not-hex"),
         ({"issueDate": "2025-06-19T10:16:03"}, "evidence-malformed"),
         ({"issueDate": "2025-13-19T10:16:03Z"}, "evidence-malformed"),
+        ({"issueDate": "0001-01-01T00:00:00+14:00"}, "evidence-malformed"),
         ({"tdxModule": None}, "wrong-type"),
     ],
 )

@@ -35,6 +35,9 @@ _HARDWARE_LIMITS = (
     "that input or weights were secret",
 )
 _NITRO_LIMITS = ("anything against AWS, or which chip it was",)
+_SNP_LIMITS = (
+    "that the chip's firmware is current: AMD publishes no status, and no policy asks for one",
+)
 _SIMULATED_LIMITS = (
     "SIMULATED: that any enclave existed: whoever has the seed of the root can sign anything",
     "SIMULATED: isolation, encrypted memory, protection from side channels or physical access, "
@@ -104,10 +107,13 @@ def judgement_of(ruling: Ruling, answer: Answer | None, policy: AttestationPolic
     limits = list(_SIMULATED_LIMITS if simulated else _HARDWARE_LIMITS)
     if report.kind == "nitro" and not simulated:
         limits += _NITRO_LIMITS
+    if report.kind == "snp" and not simulated:
+        limits += _SNP_LIMITS
     if answer is None:
         limits.append("any statement about a program: the policy pinned the report data itself")
     elif answer.mode == "key":
         limits.append("the state of the machine after the key was attested")
+        limits.append("when the key signed this statement: a nonce or an age is of its attestation")
     if policy.nonce is None:
         limits.append(
             "freshness: none: the evidence may be an old one shown again, since the verifier gave "

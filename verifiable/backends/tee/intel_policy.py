@@ -7,7 +7,7 @@ what was found, and what can be done.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from verifiable.backends.tee.checks import TEE_6, TEE_7, TEE_8, TEE_9
 from verifiable.backends.tee.pck import PckExtension
@@ -167,7 +167,8 @@ def _in_grace(
     remains = _WITHIN_GRACE.get(status)
     if remains not in policy.tcb_statuses or behind is None:
         return False
-    return policy.grace_s > 0 and now <= behind + timedelta(seconds=policy.grace_s)
+    # subtracted, since a long grace would lead beyond the last year that a date can have
+    return policy.grace_s > 0 and (now - behind).total_seconds() <= policy.grace_s
 
 
 def platform_flags(pck: PckExtension) -> dict[str, bool]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -414,7 +414,9 @@ def _time(field: Field) -> datetime:
     text = field.text(limit_bytes=32)
     try:
         moment = datetime.fromisoformat(text) if _TIME.fullmatch(text) else None
-    except ValueError:  # the form of a time, and none: month 13
+        if moment is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the form of a time, and none: month 13, the year 0 in UTC
         moment = None
     if moment is None:
         field.refuse("not a time of RFC 3339 with its zone", code="evidence-malformed")
