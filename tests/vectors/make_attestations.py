@@ -23,11 +23,14 @@ from attestation_kit import CONTEXT, INPUT, OUTPUT, PROGRAM, Enclave, digest_of,
 from eth_keys.datatypes import PrivateKey  # noqa: E402
 from quote_prefix import PREFIX_BYTES, QuotePrefix, p256, point  # noqa: E402
 
-from verifiable.backends.tee.binding import inference_digest, key_report_data  # noqa: E402
+from verifiable.backends.tee.binding import (  # noqa: E402
+    inference_digest,
+    key_report_data,
+    possession_digest,
+)
 from verifiable.backends.tee.simulator import builtin  # noqa: E402
 from verifiable.backends.tee.simulator.tdx import TdxIssuer  # noqa: E402
 from verifiable.chain.contracts.attestation_registry import Terms  # noqa: E402
-from verifiable.chain.contracts.attestation_structs import possession_digest  # noqa: E402
 from verifiable.statement.hashing import keccak  # noqa: E402
 from verifiable.statement.statement import Statement  # noqa: E402
 from verifiable.statement.strict_json import encode_hex  # noqa: E402
@@ -73,9 +76,9 @@ def key_vector(name: str) -> dict[str, object]:
     platform_id = platform_id_of(x, y, ppid, hardware)
     deadline = int(NOW.timestamp()) + 3 * DAY_S
     possession = possession_digest(
-        CHAIN_ID,
-        TERMS.address,
-        key=enclave.address,
+        enclave.address,
+        chain_id=CHAIN_ID,
+        registry=TERMS.address,
         platform_id=platform_id,
         quote_digest=digest_of(quote),
         deadline=deadline,

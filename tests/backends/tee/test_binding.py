@@ -14,6 +14,7 @@ from verifiable.backends.tee.binding import (
     inference_digest,
     is_key_report_data,
     key_report_data,
+    possession_digest,
     statement_report_data,
 )
 from verifiable.errors import InvalidInput
@@ -141,6 +142,70 @@ def test_every_part_is_signed() -> None:
     fields = ("program_root", "input_root", "output_root", "context")
     others = [replace(STATEMENT, **{name: b"\x77" * 32}) for name in fields]
     assert len({inference_digest(item) for item in (STATEMENT, *others)}) == 5
+
+
+REGISTRATION = {
+    "chain_id": 10,
+    "registry": b"\x44" * 20,
+    "platform_id": b"\x55" * 32,
+    "quote_digest": b"\x66" * 32,
+    "deadline": 1_800_000_000,
+}
+
+
+def test_a_registration_is_signed_as_wallets_sign_it() -> None:
+    members = {
+        "key": "address",
+        "platformId": "bytes32",
+        "quoteDigest": "bytes32",
+        "deadline": "uint64",
+    }
+    domain = {
+        "name": "string",
+        "version": "string",
+        "chainId": "uint256",
+        "verifyingContract": "address",
+    }
+    document = {
+        "types": {
+            "EIP712Domain": [{"name": name, "type": kind} for name, kind in domain.items()],
+            "RegisterKey": [{"name": name, "type": kind} for name, kind in members.items()],
+        },
+        "primaryType": "RegisterKey",
+        "domain": {
+            "name": "verifiable/tee",
+            "version": "1",
+            "chainId": 10,
+            "verifyingContract": "0x" + "44" * 20,
+        },
+        "message": {
+            "key": "0x" + ADDRESS.hex(),
+            "platformId": REGISTRATION["platform_id"],
+            "quoteDigest": REGISTRATION["quote_digest"],
+            "deadline": REGISTRATION["deadline"],
+        },
+    }
+    signable = encode_typed_data(full_message=document)
+    assert possession_digest(ADDRESS, **REGISTRATION) == _hash_eip191_message(signable)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"address": bytes(19)},
+        {"registry": bytes(21)},
+        {"chain_id": 0},
+        {"chain_id": 1 << 64},
+        {"platform_id": bytes(31)},
+        {"quote_digest": bytes(33)},
+        {"deadline": -1},
+        {"deadline": 1 << 64},
+    ],
+    ids=str,
+)
+def test_a_registration_of_wrong_lengths_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        possession_digest(**{"address": ADDRESS, **REGISTRATION, **changes})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from verifiable.backends.tee.answer import Answer
-from verifiable.backends.tee.binding import inference_digest
+from verifiable.backends.tee.binding import inference_digest, possession_digest
 from verifiable.backends.tee.judge import judge_evidence
 from verifiable.backends.tee.signatures import fault_of
 from verifiable.backends.tee.simulator import answers, builtin, requests
@@ -158,6 +159,44 @@ def test_a_key_quote_names_chain_and_registry(enclave: EnclaveProcess) -> None:
     there = enclave.attest_key(NONCE, "tdx", chain_id=1, registry=b"\1" * 20).document
     assert here[568:600] == there[568:600]  # address and tag
     assert here[600:632] != there[600:632]
+
+
+def test_the_key_signs_its_registration_with_its_own_quote(enclave: EnclaveProcess) -> None:
+    place = {"chain_id": 1, "registry": b"\1" * 20}
+    wish = {"platform_id": b"\2" * 32, "deadline": 7}
+    found = enclave.register_key(NONCE, **place, **wish)
+    quote = found.evidence.document
+    assert quote[568:632] == enclave.attest_key(NONCE, "tdx", **place).document[568:632]
+    quote_digest = hashlib.sha256(quote[:632]).digest()
+    digest = possession_digest(enclave.address, **place, **wish, quote_digest=quote_digest)
+    assert fault_of(found.signature, digest, enclave.public_key) == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"challenge": b"short"},
+        {"chain_id": 0},
+        {"chain_id": 1 << 64},
+        {"registry": bytes(20)},
+        {"registry": b"short"},
+        {"platform_id": b"short"},
+        {"deadline": -1},
+        {"deadline": 1 << 64},
+    ],
+    ids=str,
+)
+def test_a_bad_registration_is_refused(enclave: EnclaveProcess, changes: dict) -> None:
+    arguments = {
+        "challenge": NONCE,
+        "chain_id": 1,
+        "registry": b"\1" * 20,
+        "platform_id": b"\2" * 32,
+        "deadline": 7,
+    }
+    with pytest.raises(InvalidInput) as raised:
+        enclave.register_key(**{**arguments, **changes})
+    assert raised.value.code == "bad-digest"
 
 
 def test_evidence_is_dated_by_the_host(enclave: EnclaveProcess) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from verifiable.backends.tee.binding import inference_digest
 from verifiable.backends.tee.signatures import fault_of
-from verifiable.backends.tee.simulator.host import EnclaveProcess, SignedExecution
+from verifiable.backends.tee.simulator.host import EnclaveProcess
+from verifiable.backends.tee.simulator.results import SignedExecution
 from verifiable.errors import ProvingError
 from verifiable.program.execute import execute
 from verifiable.program.onnx_file import dump_program

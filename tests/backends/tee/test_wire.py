@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -58,7 +58,20 @@ SAMPLES = (
     answers.KeyAttested(evidence=EVIDENCE),
     answers.Signed(executed=EXECUTED, signature=b"\1" * 65),
 )
-EACH = pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)
+REGISTERING = (
+    requests.AttestKey(
+        challenge=b"\1" * 32,
+        chain_id=1,
+        registry=b"\2" * 20,
+        kind="tdx",
+        at_us=1,
+        registration=requests.Registration(platform_id=b"\3" * 32, deadline=2**64 - 1),
+    ),
+    answers.KeyAttested(evidence=EVIDENCE, signature=b"\1" * 65),
+)
+EACH = pytest.mark.parametrize(
+    "message", SAMPLES + REGISTERING, ids=lambda message: type(message).__name__
+)
 
 
 def test_there_is_a_sample_of_every_message() -> None:
@@ -77,7 +90,8 @@ def test_no_request_reports_or_signs_bytes_of_the_hosts_choice() -> None:
         "Sign",
     }
     members = {member.name for kind in found for member in fields(kind)}
-    members |= {member.name for member in fields(requests.Task)}
+    for part in (requests.Task, requests.Registration):
+        members |= {member.name for member in fields(part)}
     assert members == {
         "task",
         "inputs",
@@ -89,7 +103,32 @@ def test_no_request_reports_or_signs_bytes_of_the_hosts_choice() -> None:
         "challenge",
         "chain_id",
         "registry",
+        "registration",
+        "platform_id",
+        "deadline",
     }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": "nitro"}, {"kind": "snp"}, {"chain_id": 0}, {"registry": bytes(20)}],
+    ids=str,
+)
+def test_a_registration_is_of_a_tdx_quote_and_somewhere(changes: dict[str, object]) -> None:
+    request = replace(REGISTERING[0], **changes)
+    with pytest.raises(ProvingError) as raised:
+        requests.AttestKey.decode(request.body)
+    assert raised.value.code == "enclave-protocol"
+    plain = replace(request, registration=None)
+    assert requests.AttestKey.decode(plain.body) == plain
+
+
+@pytest.mark.parametrize("size", [1, 64])
+def test_a_proof_of_possession_is_a_whole_signature(size: int) -> None:
+    body = answers.KeyAttested(evidence=EVIDENCE, signature=bytes(size)).body
+    with pytest.raises(ProvingError) as raised:
+        answers.KeyAttested.decode(body)
+    assert raised.value.code == "enclave-protocol"
 
 
 @EACH

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from eth_keys.datatypes import PrivateKey
 from quote_prefix import KEY_TAG, QuotePrefix, binding, p256, point
 
+from verifiable.backends.tee.binding import possession_digest
 from verifiable.chain.accounts import KeySigner
 from verifiable.chain.client import Chain
 from verifiable.chain.contracts.attestation_registry import AttestationRegistry, Terms
-from verifiable.chain.contracts.attestation_structs import possession_digest
 from verifiable.chain.local.dev_accounts import DEV_ACCOUNTS
 from verifiable.chain.transaction import Receipt
 from verifiable.statement.hashing import keccak
@@ -136,9 +136,9 @@ class Stage:
         platform_id = self.hardware if hardware else self.simulated
         deadline = self.chain.block().time_s + HOUR_S
         digest = possession_digest(
-            self.chain.chain_id,
-            self.registry.address,
-            key=enclave.address,
+            enclave.address,
+            chain_id=self.chain.chain_id,
+            registry=self.registry.address,
             platform_id=platform_id,
             quote_digest=prefix.digest if quote is None else digest_of(quote),
             deadline=deadline,

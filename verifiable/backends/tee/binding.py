@@ -1,9 +1,10 @@
-"""What evidence binds: the 64 bytes of a report, and the digest that an enclave's key signs.
+"""What evidence binds: the 64 bytes of a report, and the digests that an enclave's key signs.
 
 A report has room for 64 bytes of the workload's choice. What is not hashed into them can be
 swapped, so they cover the whole statement, the verifier's nonce and the key that answers; a key
 quote covers the key alone, in a form that a contract can take apart. `docs/formats/tee-payload.md`
-defines all three digests.
+defines the digests of reports and statements, `docs/formats/attestation-registry.md` that of a
+registration.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ __all__ = [
     "MAX_NONCE_BYTES",
     "PUBLIC_KEY_BYTES",
     "REPORT_DATA_BYTES",
+    "SIGNED_QUOTE_BYTES",
     "inference_digest",
     "is_key_report_data",
     "key_report_data",
+    "possession_digest",
     "statement_report_data",
 ]
 
@@ -37,6 +40,9 @@ MAX_NONCE_BYTES = 512
 KEY_TAG = b"VERIFIABLEK1"
 """Bytes 20 to 32 of a key quote's report data: no hash of a statement quote has them."""
 
+SIGNED_QUOTE_BYTES = 632
+"""Header and body of a TDX quote of version 4: what its attestation key signed."""
+
 DOMAIN_NAME = "verifiable/tee"
 DOMAIN_VERSION = "1"
 
@@ -44,6 +50,9 @@ _STATEMENT_LABEL = b"verifiable/tee/statement/v1"
 _KEY_LABEL = keccak(b"verifiable/tee/key/v1")
 _INFERENCE_TYPE = keccak(
     b"Inference(bytes32 programRoot,bytes32 inputRoot,bytes32 outputRoot,bytes32 context)"
+)
+_REGISTER_KEY_TYPE = keccak(
+    b"RegisterKey(address key,bytes32 platformId,bytes32 quoteDigest,uint64 deadline)"
 )
 _BARE_DOMAIN_TYPE = keccak(b"EIP712Domain(string name,string version)")
 _CHAIN_DOMAIN_TYPE = keccak(
@@ -127,13 +136,10 @@ def inference_digest(
     """
     if (chain_id is None) != (registry is None):
         raise InvalidInput("a domain has a chain and a contract, or neither", where="chain_id")
-    name = keccak(DOMAIN_NAME.encode("ascii")) + keccak(DOMAIN_VERSION.encode("ascii"))
     if chain_id is None or registry is None:
-        domain = keccak(_BARE_DOMAIN_TYPE + name)
+        domain = keccak(_BARE_DOMAIN_TYPE + _domain_name())
     else:
-        if len(registry) != ADDRESS_BYTES or not 0 < chain_id < 1 << 64:
-            raise InvalidInput("not a chain and the address of a contract", where="registry")
-        domain = keccak(_CHAIN_DOMAIN_TYPE + name + word(chain_id) + _address_word(registry))
+        domain = _chain_domain(chain_id, registry)
     message = keccak(
         _INFERENCE_TYPE
         + statement.program_root
@@ -142,6 +148,53 @@ def inference_digest(
         + statement.context
     )
     return keccak(b"\x19\x01" + domain + message)
+
+
+def possession_digest(
+    address: bytes,
+    *,
+    chain_id: int,
+    registry: bytes,
+    platform_id: bytes,
+    quote_digest: bytes,
+    deadline: int,
+) -> bytes:
+    """What an enclave's key signs to be registered: EIP-712 `RegisterKey`, 32 bytes.
+
+    Args:
+        address: of the key, 20 bytes.
+        chain_id, registry: where it is to be registered.
+        platform_id: of the machine that made the quote, as the registry names it, 32 bytes.
+        quote_digest: SHA-256 of the quote's first `SIGNED_QUOTE_BYTES`.
+        deadline: last second in which the signature counts, since 1970.
+
+    Raises:
+        InvalidInput: a length or a number does not fit.
+    """
+    for name, value, size in (
+        ("address", address, ADDRESS_BYTES),
+        ("platform_id", platform_id, DIGEST_BYTES),
+        ("quote_digest", quote_digest, DIGEST_BYTES),
+    ):
+        if len(value) != size:
+            raise InvalidInput(f"not {size} bytes", where=name, code="bad-digest")
+    if not 0 <= deadline < 1 << 64:
+        raise InvalidInput(f"{deadline} is no time on a chain", where="deadline")
+    message = keccak(
+        _REGISTER_KEY_TYPE + _address_word(address) + platform_id + quote_digest + word(deadline)
+    )
+    return keccak(b"\x19\x01" + _chain_domain(chain_id, registry) + message)
+
+
+def _domain_name() -> bytes:
+    return keccak(DOMAIN_NAME.encode("ascii")) + keccak(DOMAIN_VERSION.encode("ascii"))
+
+
+def _chain_domain(chain_id: int, registry: bytes) -> bytes:
+    """Separator of the domain of one contract on one chain."""
+    if len(registry) != ADDRESS_BYTES or not 0 < chain_id < 1 << 64:
+        raise InvalidInput("not a chain and the address of a contract", where="registry")
+    return keccak(_CHAIN_DOMAIN_TYPE + _domain_name() + word(chain_id) + _address_word(registry))
 
 
 def _check_nonce(nonce: bytes) -> None:

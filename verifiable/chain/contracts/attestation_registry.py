@@ -174,7 +174,7 @@ class AttestationRegistry:
             platform_id: of the machine that made it.
             challenge_block: number of one of the last 256 blocks, whose hash the quote binds.
             deadline: last second in which the proof of possession counts.
-            pop: the key's signature of `possession_digest`, 65 bytes `r s v`.
+            pop: the key's signature of EIP-712 `RegisterKey`, 65 bytes `r s v`.
 
         Raises:
             Reverted: the quote, the proof or what they rest on is refused.
@@ -250,7 +250,7 @@ class AttestationRegistry:
         return binding
 
     def domain_separator(self, *, block: BlockTag = "latest") -> bytes:
-        """Domain of `RegisterKey`, as `possession_digest` computes it."""
+        """Domain of `RegisterKey`, as EIP-712 has it."""
         separator: bytes = self.contract.call("domainSeparator", block=block)
         return separator
 

@@ -196,23 +196,30 @@ class Attested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyAttested:
-    """A quote of the enclave's key."""
+    """A quote of the enclave's key.
+
+    Attributes:
+        signature: the key's proof of possession, 65 bytes; empty if none was asked for.
+    """
 
     TYPE: ClassVar[int] = 133
     evidence: Evidence
+    signature: bytes = b""
 
     @property
     def body(self) -> bytes:
         """The encoding."""
-        return _write_evidence(Fields(), self.evidence).body
+        return _write_evidence(Fields(), self.evidence).blob(self.signature).body
 
     @classmethod
     def decode(cls, body: bytes) -> KeyAttested:
         """Decode strictly."""
         reader = Reader(body)
-        evidence = _read_evidence(reader)
+        evidence, signature = _read_evidence(reader), reader.blob(SIGNATURE_BYTES)
+        if len(signature) not in (0, SIGNATURE_BYTES):
+            raise refused(f"a signature of {len(signature)} bytes")
         reader.end()
-        return cls(evidence=evidence)
+        return cls(evidence=evidence, signature=signature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

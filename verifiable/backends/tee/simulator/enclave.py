@@ -14,6 +14,7 @@ host's word, as it would be in most real enclaves. It ends when its host does.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import select
 import socket
@@ -28,8 +29,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from verifiable.backends.tee.binding import (
+    SIGNED_QUOTE_BYTES,
     inference_digest,
     key_report_data,
+    possession_digest,
     statement_report_data,
 )
 from verifiable.backends.tee.signatures import address_of, library, wire_form
@@ -134,27 +137,45 @@ class Enclave:
             return Attested(executed=executed, evidence=evidence)
         if isinstance(request, Sign):
             executed = self._execute(request.task)
-            digest = inference_digest(executed.statement)
-            signature = wire_form(self._key.sign_recoverable(digest, hasher=None))
+            signature = self._signed(inference_digest(executed.statement))
             return Signed(executed=executed, signature=signature)
         if isinstance(request, AttestKey):
-            data = key_report_data(
-                address_of(self._public_key),
-                chain_id=request.chain_id,
-                registry=request.registry,
-                challenge=request.challenge,
-            )
-            evidence = self._machine.attest(
-                request.kind,
-                data,
-                nonce=request.challenge,
-                public_key=self._public_key,
-                at=_time(request.at_us),
-            )
-            return KeyAttested(evidence=evidence)
+            return self._attest_key(request)
         if isinstance(request, Execute):
             return self._execute(request.task)
         return self.describe()
+
+    def _attest_key(self, request: AttestKey) -> KeyAttested:
+        """Quote the key and, if asked to, sign that it be registered with this very quote."""
+        address = address_of(self._public_key)
+        data = key_report_data(
+            address,
+            chain_id=request.chain_id,
+            registry=request.registry,
+            challenge=request.challenge,
+        )
+        evidence = self._machine.attest(
+            request.kind,
+            data,
+            nonce=request.challenge,
+            public_key=self._public_key,
+            at=_time(request.at_us),
+        )
+        if request.registration is None:
+            return KeyAttested(evidence=evidence)
+        digest = possession_digest(
+            address,
+            chain_id=request.chain_id,
+            registry=request.registry,
+            platform_id=request.registration.platform_id,
+            quote_digest=hashlib.sha256(evidence.document[:SIGNED_QUOTE_BYTES]).digest(),
+            deadline=request.registration.deadline,
+        )
+        return KeyAttested(evidence=evidence, signature=self._signed(digest))
+
+    def _signed(self, digest: bytes) -> bytes:
+        """The key's signature of what was hashed here: 65 bytes."""
+        return wire_form(self._key.sign_recoverable(digest, hasher=None))
 
     def _execute(self, task: Task) -> Executed:
         """Run the program; the statement is of what was computed here and nothing else."""

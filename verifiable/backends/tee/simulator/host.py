@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self, TypeVar
 
 import numpy as np
@@ -26,7 +25,6 @@ from verifiable.backends.tee.simulator.answers import (
     Executed,
     KeyAttested,
     Signed,
-    TensorShape,
 )
 from verifiable.backends.tee.simulator.builtin import SimulatedKind
 from verifiable.backends.tee.simulator.process import Process
@@ -37,19 +35,27 @@ from verifiable.backends.tee.simulator.requests import (
     Describe,
     Execute,
     Load,
+    Registration,
     Request,
     Sign,
     Task,
 )
+from verifiable.backends.tee.simulator.results import (
+    AttestedExecution,
+    Execution,
+    KeyRegistration,
+    SignedExecution,
+)
 from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED, Seed
+from verifiable.backends.tee.simulator.values import input_bytes, read_outputs
 from verifiable.backends.tee.simulator.wire import refused
 from verifiable.errors import InvalidInput
-from verifiable.program.program import IntArray
 from verifiable.progress import Cancellation
-from verifiable.statement.statement import ZERO_CONTEXT, Statement
+from verifiable.statement.hashing import DIGEST_BYTES
+from verifiable.statement.statement import ZERO_CONTEXT
 from verifiable.statement.view import ADDRESS_BYTES
 
-__all__ = ["START_LIMIT_S", "AttestedExecution", "EnclaveProcess", "Execution", "SignedExecution"]
+__all__ = ["START_LIMIT_S", "EnclaveProcess"]
 
 START_LIMIT_S = 120.0
 """Longest time that starting and loading may take."""
@@ -59,33 +65,6 @@ _MICROSECOND = timedelta(microseconds=1)
 
 Found = TypeVar("Found")
 Inputs = Mapping[str, npt.NDArray[np.integer]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Execution:
-    """What the enclave computed.
-
-    Attributes:
-        outputs: by name int64 arrays, read-only.
-        statement: with the roots that the enclave computed.
-    """
-
-    outputs: Mapping[str, IntArray]
-    statement: Statement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AttestedExecution(Execution):
-    """What the enclave computed, with evidence that reports the statement."""
-
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SignedExecution(Execution):
-    """What the enclave computed, with its key's signature of the statement: 65 bytes `r||s||v`."""
-
-    signature: bytes
 
 
 class EnclaveProcess:
@@ -239,7 +218,10 @@ class EnclaveProcess:
         """
         task = self._task(inputs, context, salt)
         executed = self._ask(Execute(task=task), Executed, cancel)
-        return Execution(outputs=self._outputs(executed), statement=executed.statement)
+        return Execution(
+            outputs=read_outputs(self._description.outputs, executed.outputs),
+            statement=executed.statement,
+        )
 
     def attest_statement(
         self,
@@ -269,7 +251,7 @@ class EnclaveProcess:
         )
         attested = self._ask(request, Attested, cancel)
         return AttestedExecution(
-            outputs=self._outputs(attested.executed),
+            outputs=read_outputs(self._description.outputs, attested.executed.outputs),
             statement=attested.executed.statement,
             evidence=attested.evidence,
         )
@@ -289,12 +271,6 @@ class EnclaveProcess:
         Raises:
             InvalidInput: a length or the chain's id does not fit.
         """
-        if len(challenge) != 32 or len(registry) != ADDRESS_BYTES or not 0 <= chain_id < 1 << 64:
-            raise InvalidInput(
-                "a challenge is 32 bytes, a registry an address, a chain's id below 2^64",
-                where="attest key",
-                code="bad-digest",
-            )
         request = AttestKey(
             challenge=challenge,
             chain_id=chain_id,
@@ -302,7 +278,54 @@ class EnclaveProcess:
             kind=kind,
             at_us=self._at(at),
         )
-        return self._ask(request, KeyAttested, cancel).evidence
+        return self._ask_key(request, cancel).evidence
+
+    def register_key(
+        self,
+        challenge: bytes,
+        *,
+        chain_id: int,
+        registry: bytes,
+        platform_id: bytes,
+        deadline: int,
+        at: datetime | None = None,
+        cancel: Cancellation | None = None,
+    ) -> KeyRegistration:
+        """Issue what an `AttestationRegistry` needs to register the enclave's key.
+
+        Args:
+            challenge: hash of one of the chain's last 256 blocks.
+            chain_id, registry: where; neither may be zero.
+            platform_id: of the simulated machine, as the registry names it, 32 bytes.
+            deadline: last second in which the signature counts, since 1970.
+            at: the time to date the evidence with; None: as said at the start.
+
+        Raises:
+            InvalidInput: a length or a number does not fit, or the enclave issues no TDX quotes.
+        """
+        if not chain_id or not any(registry):
+            raise InvalidInput(
+                "a key is registered on a chain, by a contract",
+                where="register key",
+                why="the chain's id or the registry is zero",
+                code="bad-digest",
+            )
+        if len(platform_id) != DIGEST_BYTES or not 0 <= deadline < 1 << 64:
+            raise InvalidInput(
+                "a platform's id is 32 bytes, a deadline below 2^64",
+                where="register key",
+                code="bad-digest",
+            )
+        request = AttestKey(
+            challenge=challenge,
+            chain_id=chain_id,
+            registry=registry,
+            kind="tdx",
+            at_us=self._at(at),
+            registration=Registration(platform_id=platform_id, deadline=deadline),
+        )
+        found = self._ask_key(request, cancel)
+        return KeyRegistration(evidence=found.evidence, signature=found.signature)
 
     def sign(
         self,
@@ -319,7 +342,7 @@ class EnclaveProcess:
         """
         signed = self._ask(Sign(task=self._task(inputs, context, salt)), Signed, cancel)
         return SignedExecution(
-            outputs=self._outputs(signed.executed),
+            outputs=read_outputs(self._description.outputs, signed.executed.outputs),
             statement=signed.executed.statement,
             signature=signed.signature,
         )
@@ -339,6 +362,22 @@ class EnclaveProcess:
         found = self._process.ask(request, limit_s=self._limit_s, cancel=cancel)
         if not isinstance(found, due):
             raise refused(f"{type(found).__name__} where {due.__name__} is due")
+        return found
+
+    def _ask_key(self, request: AttestKey, cancel: Cancellation | None) -> KeyAttested:
+        if (
+            len(request.challenge) != DIGEST_BYTES
+            or len(request.registry) != ADDRESS_BYTES
+            or not 0 <= request.chain_id < 1 << 64
+        ):
+            raise InvalidInput(
+                "a challenge is 32 bytes, a registry an address, a chain's id below 2^64",
+                where="attest key",
+                code="bad-digest",
+            )
+        found = self._ask(request, KeyAttested, cancel)
+        if bool(found.signature) != (request.registration is not None):
+            raise refused("a proof of possession where none is due, or none where one is")
         return found
 
     def _at(self, at: datetime | None) -> int:
@@ -362,39 +401,7 @@ class EnclaveProcess:
         if len(salt) not in (0, 32):
             raise InvalidInput("a salt has 32 bytes", where="salt", code="bad-salt")
         return Task(
-            inputs=tuple(_bytes(tensor, inputs[tensor.name]) for tensor in expected),
+            inputs=tuple(input_bytes(tensor, inputs[tensor.name]) for tensor in expected),
             context=context,
             salt=salt,
         )
-
-    def _outputs(self, executed: Executed) -> Mapping[str, IntArray]:
-        expected = self._description.outputs
-        found = {}
-        try:
-            for tensor, data in zip(expected, executed.outputs, strict=True):
-                found[tensor.name] = np.frombuffer(data, "<i8").reshape(tensor.shape)
-        except ValueError as cause:
-            raise refused(f"outputs of another shape: {cause}") from cause
-        return MappingProxyType(found)
-
-
-def _bytes(tensor: TensorShape, values: npt.NDArray[np.integer]) -> bytes:
-    given = np.asarray(values)
-    if not np.issubdtype(given.dtype, np.integer):
-        raise InvalidInput(
-            f"dtype {given.dtype} where integers are expected",
-            where=tensor.name,
-            hint="quantise raw values with quantise_input first",
-            code="wrong-dtype",
-        )
-    if given.shape != tensor.shape:
-        raise InvalidInput(
-            f"shape {given.shape} where {tensor.shape} is expected",
-            where=tensor.name,
-            code="wrong-shape",
-        )
-    if given.dtype == np.uint64 and given.size and int(given.max()) >> 63:
-        raise InvalidInput(
-            "a value beyond 64 bits with a sign", where=tensor.name, code="out-of-range"
-        )
-    return given.astype("<i8", copy=False).tobytes()

@@ -1,7 +1,8 @@
 """What a host asks an enclave: one class a message, each with one strict encoding.
 
 These are all requests that an enclave answers. None signs bytes of the host's choice: what is
-reported or signed is always a statement that the enclave computed, or its own key.
+reported or signed is always a statement that the enclave computed, or its own key with its own
+quote.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = [
     "Execute",
     "Load",
     "Message",
+    "Registration",
     "Request",
     "Sign",
     "Task",
@@ -207,8 +209,26 @@ class AttestStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What the key is to sign with the quote that reports it; the digest comes from the quote.
+
+    Attributes:
+        platform_id: of the machine, as the registry names it, 32 bytes.
+        deadline: last second in which the signature counts, since 1970.
+    """
+
+    platform_id: bytes
+    deadline: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttestKey:
-    """Asks for a quote of the enclave's key; the members are those of `key_report_data`."""
+    """Asks for a quote of the enclave's key; the members are those of `key_report_data`.
+
+    Attributes:
+        registration: asks for the key's proof of possession too; only for a TDX quote that names a
+            chain and a registry.
+    """
 
     TYPE: ClassVar[int] = 5
     challenge: bytes
@@ -216,12 +236,16 @@ class AttestKey:
     registry: bytes
     kind: SimulatedKind
     at_us: int
+    registration: Registration | None = None
 
     @property
     def body(self) -> bytes:
         """The encoding."""
         fields = Fields().i64(self.at_us).u8(kind_number(self.kind)).u64(self.chain_id)
-        return fields.fixed(self.registry).fixed(self.challenge).body
+        fields.fixed(self.registry).fixed(self.challenge).u8(self.registration is not None)
+        if self.registration is not None:
+            fields.fixed(self.registration.platform_id).u64(self.registration.deadline)
+        return fields.body
 
     @classmethod
     def decode(cls, body: bytes) -> AttestKey:
@@ -229,9 +253,22 @@ class AttestKey:
         reader = Reader(body)
         at_us, kind, chain_id = reader.i64(), read_kind(reader), reader.u64()
         registry, challenge = reader.fixed(ADDRESS_BYTES), reader.fixed(DIGEST_BYTES)
+        registration = None
+        if _flag(reader):
+            # A signature that names no registry would be a blank one.
+            if kind != "tdx" or not chain_id or not any(registry):
+                raise refused(f"a registration of a {kind} quote, or nowhere")
+            registration = Registration(
+                platform_id=reader.fixed(DIGEST_BYTES), deadline=reader.u64()
+            )
         reader.end()
         return cls(
-            challenge=challenge, chain_id=chain_id, registry=registry, kind=kind, at_us=at_us
+            challenge=challenge,
+            chain_id=chain_id,
+            registry=registry,
+            kind=kind,
+            at_us=at_us,
+            registration=registration,
         )
 
 
