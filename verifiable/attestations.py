@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["attested", "evaluate_evidence", "key_accepted", "root_digest", "timed_judge"]
 
 _MAX_CERTIFICATE_BYTES = 64 << 10
+_OF_STATEMENTS = ("program_roots", "context", "statement_digest", "registry")
 
 
 def timed_judge(proof: Proof) -> TimedJudge | None:
@@ -169,7 +170,13 @@ def evaluate_evidence(
     demands = _with_roots(policy.attestation or AttestationPolicy(), _listed(simulated_roots))
     allowed = frozenset(("simulated_tee",)) if allow_simulated else frozenset()
     demanded = replace(policy, attestation=demands, allow_insecure=policy.allow_insecure | allowed)
-    return rule(evidence, demanded, answer=None, now=now, key=None)
+    ruling, found = rule(evidence, demanded, answer=None, now=now, key=None)
+    unmet = [name for name in _OF_STATEMENTS if getattr(policy, name) is not None]
+    if not unmet or not found.establishes:
+        return ruling, found
+    # a demand that nobody checked must not look as if it were met
+    limit = f"what the policy demands of a statement ({', '.join(unmet)}): none was given"
+    return ruling, replace(found, does_not_establish=(*found.does_not_establish, limit))
 
 
 def _listed(roots: Sequence[bytes | PathLike] | bytes | PathLike) -> tuple[bytes | PathLike, ...]:

@@ -52,6 +52,20 @@ def test_simulated_evidence_is_accepted_under_its_root_alone(cli, folder: Path, 
     assert any("SIMULATED" in line for line in ran.document["does_not_establish"])
 
 
+def test_demands_on_a_statement_are_not_passed_over(cli, folder: Path) -> None:
+    limits = verify(cli, folder).document["does_not_establish"]
+    assert not any("demands of a statement" in line for line in limits)
+    policy = json.loads((folder / "policy.json").read_text("utf-8"))
+    policy |= {"context": "0x" + "0c" * 32, "program_roots": ["0x" + "11" * 32]}
+    (folder / "policy.json").write_text(json.dumps(policy), "utf-8")
+    (limit,) = [
+        line
+        for line in verify(cli, folder).document["does_not_establish"]
+        if "demands of a statement" in line
+    ]
+    assert "(program_roots, context)" in limit
+
+
 def test_a_root_that_is_not_trusted_is_refused_by_name(cli, folder: Path) -> None:
     # the policy of the case names its root itself
     policy = json.loads((folder / "policy.json").read_text("utf-8"))

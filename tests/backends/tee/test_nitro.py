@@ -14,6 +14,9 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +27,7 @@ from verifiable.backends.tee.judge import judge_evidence
 from verifiable.backends.tee.nitro import NitroDocument, verify_nitro
 from verifiable.backends.tee.roots import BUILTIN_SIMULATED_ROOTS
 from verifiable.backends.tee.simulator import builtin
+from verifiable.backends.tee.simulator.authority import Issued
 from verifiable.backends.tee.simulator.nitro_issuer import NitroIssuer
 from verifiable.backends.tee.simulator.seeds import BUILTIN_SEED
 from verifiable.errors import InvalidInput, MalformedProof
@@ -74,6 +78,33 @@ def test_each_defect_is_refused_by_its_check(defect) -> None:
     findings = verify(defect.evidence())
     assert failed(findings) == [(defect.check, defect.code)]
     assert findings.report is None or defect.check == "TEE-8"
+
+
+def test_a_leaf_on_another_curve_signs_no_document() -> None:
+    """Its signature verifies: only the curve is another than AWS's."""
+    issuer = nitro_issuer()
+    honest = issuer.leaf_at(NITRO_AT).certificate
+    key = issuer.authority.seed.p256("nitro/another-curve")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(honest.subject)
+        .issuer_name(honest.issuer)
+        .public_key(key.public_key())
+        .serial_number(honest.serial_number)
+        .not_valid_before(honest.not_valid_before_utc)
+        .not_valid_after(honest.not_valid_after_utc)
+    )
+    for extension in honest.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    leaf = Issued(builder.sign(issuer.authority.authorities[-1].key, hashes.SHA384()), key)
+    parts = cbor2.loads(nitro_document(certificate=leaf.der))
+    covered = cbor2.dumps(["Signature1", parts[0], b"", parts[2]])
+    numbers = decode_dss_signature(key.sign(covered, ec.ECDSA(hashes.SHA384())))
+    parts[3] = b"".join(number.to_bytes(48, "big") for number in numbers)
+    document = cbor2.dumps(parts)
+    assert NitroDocument.parse(document).envelope.is_signed_by(key.public_key())
+    findings = verify(nitro_evidence(document))
+    assert failed(findings) == [("TEE-4", "wrong-signer-role")]
 
 
 def test_every_check_of_this_vendor_has_a_defect() -> None:
