@@ -20,7 +20,9 @@ abstract contract Bonds is IDisputeGame {
     uint256 public constant REVEAL_GAS = 158_000;
 
     /// @notice Gas that each byte of a shown descriptor is refunded for beyond that. A game shows one.
-    uint256 public constant DESCRIPTOR_GAS = 8;
+    ///         Calldata has a price of its own (EIP-7623): 10 for a zero byte, 40 for others, of which
+    ///         a word of a descriptor has four at most, but for a few attributes.
+    uint256 public constant DESCRIPTOR_GAS = 12;
 
     /// @notice Most bytes of a descriptor that are refunded. No node that can be judged has a longer
     ///         one: each operand takes its part of the largest step.

@@ -117,7 +117,10 @@ contract DisputeGame_Gas_Test is DisputeKit {
     }
 
     /// @notice A descriptor as long as that of a node that can be judged, in a graph as deep as one may
-    ///         be: an honest revealer gets back what it spends, or more.
+    ///         be: an honest revealer gets back what it spends, or more. Under the rules of today, where
+    ///         calldata alone sets the price of such a transaction (EIP-7623).
+    /// forge-config: default.hardfork = "osaka"
+    /// forge-config: thorough.hardfork = "osaka"
     function test_gas_revealTensorOfTheLongestDescriptor_isRefunded_succeeds() external {
         bytes memory desc = _longestDescriptor();
         bytes32[] memory below = new bytes32[](16);

@@ -48,7 +48,7 @@ abstract contract DisputeKit is TestBase {
     uint64 internal constant CLOCK = 12 hours;
     uint64 internal constant GRACE = 1 hours;
     uint96 internal constant BOND_A = 0.5 ether;
-    uint96 internal constant BOND_C = 0.12 ether;
+    uint96 internal constant BOND_C = 0.13 ether;
     uint256 internal constant CAP = 50 gwei;
     uint256 internal constant AGE = 2;
     uint256 internal constant START = 1_800_000_000;
