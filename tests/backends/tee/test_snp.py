@@ -276,7 +276,9 @@ def test_damaged_evidence_raises_nothing(part: int, at: int, data: bytes, how: s
     parts[part] = target[:at] + (b"" if how == "cut" else data) + target[end:]
     began_s = time.monotonic()
     findings = verify(snp_evidence(parts[0], tuple(parts[1:])))
-    assert parts[part] == target or failed(findings)
+    # zeros may follow a report, so that one more among its last ones leaves the same report
+    padded = part == 0 and parts[0].rstrip(b"\0") == target.rstrip(b"\0")
+    assert parts[part] == target or padded or failed(findings)
     assert time.monotonic() - began_s < 1
 
 
