@@ -186,7 +186,7 @@ def test_rules_and_key_are_those_of_the_contract(game: DisputeGame) -> None:
     assert game.max_commit_age() >= DEFAULT_PARAMS.min_commit_age
     assert game.max_uri_bytes() == 1024
     assert game.challenger_gas() > game.reveal_gas() > 100_000
-    assert 2 * game.reveal_gas() > game.descriptor_gas() * game.max_descriptor_bytes() > 100_000
+    assert 4 * game.reveal_gas() > game.descriptor_gas() * game.max_descriptor_bytes() > 100_000
 
 
 def test_default_rules_can_be_deployed(chain: Chain) -> None:
