@@ -1,4 +1,8 @@
-"""Whether the contracts of a game can judge every node of a program."""
+"""Whether the contracts of a game can judge every node of a program.
+
+What contracts accept follows from their code, so a program that passed need not be asked about
+again: agents of one process remember it by the hashes of code and program.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,11 @@ from verifiable.chain.contracts.dispute_game import DisputeGame
 from verifiable.chain.contracts.dispute_release import why_unjudged
 from verifiable.dispute.material import Material
 from verifiable.errors import Problem, Reverted, UnsupportedModel
+from verifiable.statement.game import JudgeCode
 
 __all__ = ["check_nodes"]
+
+_PASSED: set[tuple[JudgeCode, bytes]] = set()
 
 
 def check_nodes(game: DisputeGame, material: Material) -> None:
@@ -19,6 +26,9 @@ def check_nodes(game: DisputeGame, material: Material) -> None:
         UnsupportedModel: with all such nodes.
         ChainError: the node failed.
     """
+    asked = (game.release.code, material.program_root)
+    if asked in _PASSED:
+        return
     _, address = game.verifiers()
     router = Contract(game.chain, load_artifact("StepRouter"), address)
     problems = []
@@ -35,3 +45,4 @@ def check_nodes(game: DisputeGame, material: Material) -> None:
             )
     if problems:
         raise UnsupportedModel(problems)
+    _PASSED.add(asked)
