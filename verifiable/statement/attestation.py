@@ -49,7 +49,7 @@ class AttestationPolicy:
         grace_s: how long after the date of its level a platform that is not up to date is still
             accepted, in seconds; 0: never.
         platform_flags: which of `dynamic_platform`, `cached_keys`, `smt` an Intel platform may
-            have; cloud machines have all three.
+            have; cloud machines have all three. `smt` is asked of SNP too.
         td_attributes, xfams: accepted TDATTRIBUTES and XFAM of a TDX workload, 8 bytes each.
         service_tds: accepted MRSERVICETD other than zero, 48 bytes each.
         insecure_allow_debug: accept workloads that a debugger can read; never a debug quoting
