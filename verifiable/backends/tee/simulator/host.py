@@ -108,7 +108,7 @@ class EnclaveProcess:
             program_bytes: of the program file.
             kinds: of evidence that it can issue.
             seed: of the simulated vendors; by default the built-in one, which everybody knows.
-                SNP's root is a stored, public one whatever the seed, since RSA has no keys of it.
+                SNP evidence is issued under that one alone: its RSA chain is a stored file.
             fixed_key: take the enclave's key from seed and program, so that everything comes out
                 again byte for byte; it is as secret as the seed. Else the key is random.
             now: the time of all evidence, with time zone; None: the host's clock at each request.
