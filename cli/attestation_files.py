@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,6 +14,7 @@ from .options import FILE, Function
 if TYPE_CHECKING:
     from verifiable.backends.tee.bundle import Bundle
     from verifiable.backends.tee.evidence import Evidence
+    from verifiable.statement.attestation import AttestationKind
     from verifiable.statement.policy import Policy
 
 __all__ = ["KINDS", "EvidenceFiles", "evidence_options", "read_policy"]
@@ -90,7 +91,7 @@ class EvidenceFiles:
         document = _raw(read(self.document, 2 * limits.MAX_DOCUMENT_BYTES + 1024))
         collateral, log = self.collateral, self.event_log
         found = Evidence(
-            kind=self.kind,  # type: ignore[arg-type]  # click has checked the choice
+            kind=cast("AttestationKind", self.kind),  # click has checked the choice
             document=document,
             chain=tuple(
                 _der(read(path, 2 * limits.MAX_CERTIFICATE_BYTES), path) for path in self.chain
