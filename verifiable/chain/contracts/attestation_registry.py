@@ -19,7 +19,7 @@ from verifiable.chain.contract import Contract
 from verifiable.chain.contracts.attestation_errors import ERRORS, AttestationError
 from verifiable.chain.contracts.attestation_events import EVENTS, AttestationEvent
 from verifiable.chain.contracts.attestation_structs import Admission, Fault, Key, PckKey
-from verifiable.chain.contracts.names import snake_case
+from verifiable.chain.contracts.names import contract_names, snake_case
 from verifiable.chain.deployment import DEPLOYMENT_PROXY, create2_address, initcode
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import EventRecord, LogRecord, Receipt, TxOptions
@@ -514,11 +514,11 @@ class AttestationRegistry:
         Raises:
             ChainError: as `Contract.events`.
         """
-        entry = select(ARTIFACT, "event", kind.__name__)
-        names = {snake_case(param.name): param.name for param in entry.inputs}
-        wanted = {names.get(name, name): value for name, value in (filters or {}).items()}
         found = self.contract.events(
-            kind.__name__, from_block=from_block, to_block=to_block, filters=wanted
+            kind.__name__,
+            from_block=from_block,
+            to_block=to_block,
+            filters=contract_names(ARTIFACT, "event", kind.__name__, filters or {}),
         )
         return [_event(kind, record) for record in found]
 

@@ -40,7 +40,7 @@ from verifiable.chain.contracts.dispute_structs import (
     build,
     values_of,
 )
-from verifiable.chain.contracts.names import snake_case
+from verifiable.chain.contracts.names import contract_names, snake_case
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import EventRecord, LogRecord, Receipt, TxOptions
 from verifiable.errors import ChainError, Reverted
@@ -480,13 +480,11 @@ class DisputeGame:
         Raises:
             ChainError: as `Contract.events`.
         """
-        names = {
-            snake_case(param.name): param.name
-            for param in member(GAME, "event", kind.__name__).inputs
-        }
-        wanted = {names.get(name, name): value for name, value in (filters or {}).items()}
         found = self.contract.events(
-            kind.__name__, from_block=from_block, to_block=to_block, filters=wanted
+            kind.__name__,
+            from_block=from_block,
+            to_block=to_block,
+            filters=contract_names(GAME, "event", kind.__name__, filters or {}),
         )
         return [_event(kind, record) for record in found]
 

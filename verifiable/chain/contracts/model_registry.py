@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from verifiable.chain.abi import select
 from verifiable.chain.artifact import load_artifact
 from verifiable.chain.calls import BlockTag
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
-from verifiable.chain.contracts.names import snake_case
+from verifiable.chain.contracts.names import contract_names, snake_case
 from verifiable.chain.deployment import DEPLOYMENT_PROXY, create2_address
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import EventRecord, LogRecord, Receipt, TxOptions
@@ -482,11 +481,11 @@ class ModelRegistry:
         Raises:
             ChainError: as `Contract.events`.
         """
-        entry = select(ARTIFACT, "event", kind.__name__)
-        names = {snake_case(param.name): param.name for param in entry.inputs}
-        wanted = {names.get(name, name): value for name, value in (filters or {}).items()}
         found = self.contract.events(
-            kind.__name__, from_block=from_block, to_block=to_block, filters=wanted
+            kind.__name__,
+            from_block=from_block,
+            to_block=to_block,
+            filters=contract_names(ARTIFACT, "event", kind.__name__, filters or {}),
         )
         return [_event(kind, record) for record in found]
 
