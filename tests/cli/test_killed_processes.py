@@ -86,7 +86,8 @@ def played(
 
     Args:
         opponent: plays in this process.
-        kills: how many lives end by SIGKILL, each after up to two of its moves and a while more.
+        kills: how many lives end by SIGKILL at most, each after up to one of its moves and a while
+            more, in which it may move again: a game may end before all of them.
         idle: lets time pass on the chain; called while the agent has nothing to do.
 
     Returns:
@@ -97,7 +98,7 @@ def played(
     while time.monotonic() < end_s:
         life = Life(words)
         try:
-            moves_left, pause_s = rng.randrange(3), rng.uniform(0, 0.4)
+            moves_left, pause_s = rng.randrange(2), rng.uniform(0, 0.4)
             quiet_s = time.monotonic()
             while life.process.poll() is None and time.monotonic() < end_s:
                 said = list(life.lines())
@@ -166,7 +167,7 @@ def a_challenger_wins(chain: Chain, program: Path, seed: int, kills: int) -> Non
         words += ["--from", checksummed(PLAYER), "--poll", "0.2"]
         words += ["--assertion", f"0x{liar.assertion.id.hex()}"]
         killed, document = played(words, liar, rng, kills=kills, idle=lambda: None)
-    assert killed == kills
+    assert min(2, kills) <= killed <= kills
     (said,) = document["assertions"]
     assert said["status"] == "rejected"
     assert said["rejected_by"] == checksummed(PLAYER)
