@@ -157,7 +157,8 @@ def a_challenger_wins(chain: Chain, program: Path, seed: int, kills: int) -> Non
     rng = random.Random(seed)
     material = Material(verifiable.load_program(program))
     inputs, _ = quantised_input(material.program.inputs, INPUT)
-    trace = wrong_element(material, inputs, node=rng.randrange(3), element=rng.randrange(10))
+    node = rng.randrange(len(material.program.nodes))
+    trace = wrong_element(material, inputs, node=node, element=rng.randrange(10))
     game = find_game(chain, None)
     with Journal("liar.journal") as journal:
         liar = Asserter(game, OPPONENT, journal, trace)
@@ -185,7 +186,8 @@ def an_asserter_stands(chain: Chain, program: Path, seed: int, kills: int) -> No
     game = find_game(chain, None)
     with Journal("false.journal") as journal:
         false = FalseChallenger(game, OPPONENT, journal, material, [inputs])
-        false.believed = wrong_element(material, inputs, node=rng.randrange(3), element=1)
+        node = rng.randrange(len(material.program.nodes))
+        false.believed = wrong_element(material, inputs, node=node, element=1)
         words = ["dispute", "assert", str(program), "--input", str(INPUT), "--json", "--watch"]
         words += ["--from", checksummed(PLAYER), "--poll", "0.2", "-o", "proof.json"]
         killed, document = played(words, false, rng, kills=kills, idle=lambda: jump(chain))
