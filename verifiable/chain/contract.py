@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from verifiable.chain.abi import (
@@ -175,26 +175,27 @@ class Contract:
         logs = self.chain.logs(self.address, topics, from_block=from_block, to_block=to_block)
         return [self._record(event, log) for log in logs]
 
-    def events_in(self, receipt: Receipt, name: str) -> list[EventRecord]:
-        """This contract's events of one kind in a receipt; those of others are left out.
+    def events_in(self, receipt: Receipt, *names: str) -> list[EventRecord]:
+        """This contract's events of some kinds in a receipt, in order; others are left out.
 
         Raises:
             ChainError: `bad-answer`, `undecodable`: one does not decode.
         """
-        event = select(self.artifact, "event", name)
-        return [
-            self._record(event, log)
-            for log in receipt.logs
-            if log.entry.address == self.address and log.entry.topics[:1] == (event.topic,)
-        ]
+        found = (self.event_of(log, names) for log in receipt.logs)
+        return [event for event in found if event is not None]
 
-    def read_event(self, name: str, log: LogRecord) -> EventRecord:
-        """One event of this contract, from its log.
+    def event_of(self, log: LogRecord, names: Iterable[str]) -> EventRecord | None:
+        """One event from its log; None if it is not this contract's, or of none of these kinds.
 
         Raises:
-            ChainError: `bad-answer`, `undecodable`: it is not of this kind.
+            ChainError: `bad-answer`, `undecodable`: it does not decode.
         """
-        return self._record(select(self.artifact, "event", name), log)
+        if log.entry.address != self.address:
+            return None
+        for event in (select(self.artifact, "event", name) for name in names):
+            if log.entry.topics[:1] == (event.topic,):
+                return self._record(event, log)
+        return None
 
     def _topics(self, event: AbiEntry, filters: dict[str, Any]) -> list[bytes | None]:
         where = f"{self.artifact.name}.{event.signature}"

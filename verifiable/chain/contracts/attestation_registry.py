@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
-from verifiable.chain.abi import select
 from verifiable.chain.artifact import load_artifact
 from verifiable.chain.calls import BlockTag
 from verifiable.chain.client import Chain
@@ -22,7 +22,7 @@ from verifiable.chain.contracts.attestation_structs import Admission, Fault, Key
 from verifiable.chain.contracts.names import contract_names, snake_case
 from verifiable.chain.deployment import DEPLOYMENT_PROXY, create2_address, initcode
 from verifiable.chain.signing import Signer
-from verifiable.chain.transaction import EventRecord, LogRecord, Receipt, TxOptions
+from verifiable.chain.transaction import EventRecord, Receipt, TxOptions
 from verifiable.errors import ChainError, Reverted
 
 __all__ = ["ARTIFACT", "CANONICAL_SALT", "AttestationRegistry", "Terms", "error_of"]
@@ -30,6 +30,8 @@ __all__ = ["ARTIFACT", "CANONICAL_SALT", "AttestationRegistry", "Terms", "error_
 ARTIFACT = load_artifact("AttestationRegistry")
 
 CANONICAL_SALT = bytes(32)
+
+_KINDS = MappingProxyType({kind.__name__: kind for kind in EVENTS})
 
 EventT = TypeVar("EventT", bound=AttestationEvent)
 StructT = TypeVar("StructT", Key, Admission, PckKey)
@@ -528,14 +530,10 @@ class AttestationRegistry:
         Raises:
             ChainError: as `Contract.events_in`.
         """
-        mine = (log for log in receipt.logs if log.entry.address == self.address)
-        return [event for log in mine if (event := self._event_of(log)) is not None]
-
-    def _event_of(self, log: LogRecord) -> AttestationEvent | None:
-        for kind in EVENTS:
-            if log.entry.topics[:1] == (select(ARTIFACT, "event", kind.__name__).topic,):
-                return _event(kind, self.contract.read_event(kind.__name__, log))
-        return None
+        return [
+            _event(_KINDS[record.name], record)
+            for record in self.contract.events_in(receipt, *_KINDS)
+        ]
 
     def _send(
         self, signer: Signer, name: str, *arguments: Any, options: TxOptions | None

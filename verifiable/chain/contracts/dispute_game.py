@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from verifiable.chain.abi import select as member
@@ -42,7 +43,7 @@ from verifiable.chain.contracts.dispute_structs import (
 )
 from verifiable.chain.contracts.names import contract_names, snake_case
 from verifiable.chain.signing import Signer
-from verifiable.chain.transaction import EventRecord, LogRecord, Receipt, TxOptions
+from verifiable.chain.transaction import EventRecord, Receipt, TxOptions
 from verifiable.errors import ChainError, Reverted
 
 __all__ = ["REFUND_GAS", "DisputeGame", "error_of"]
@@ -52,6 +53,8 @@ REFUND_GAS = 60_000
 
 A game notes what a reveal is refunded by its price of gas, and nodes estimate at the price 0.
 """
+
+_KINDS = MappingProxyType({kind.__name__: kind for kind in EVENTS})
 
 EventT = TypeVar("EventT", bound=GameEvent)
 BuiltT = TypeVar("BuiltT")
@@ -502,7 +505,8 @@ class DisputeGame:
         """
         topics = [member(GAME, "event", kind.__name__).topic for kind in kinds]
         logs = self.chain.logs(self.address, [topics], from_block=from_block, to_block=to_block)
-        return [event for log in logs if (event := self._event_of(log)) is not None]
+        found = (self.contract.event_of(log, _KINDS) for log in logs)
+        return [_event(_KINDS[record.name], record) for record in found if record is not None]
 
     def events_in(self, receipt: Receipt) -> list[GameEvent]:
         """All events of this game in a receipt, in order.
@@ -510,14 +514,10 @@ class DisputeGame:
         Raises:
             ChainError: as `Contract.events_in`.
         """
-        mine = (log for log in receipt.logs if log.entry.address == self.address)
-        return [event for log in mine if (event := self._event_of(log)) is not None]
-
-    def _event_of(self, log: LogRecord) -> GameEvent | None:
-        for kind in EVENTS:
-            if log.entry.topics[:1] == (member(GAME, "event", kind.__name__).topic,):
-                return _event(kind, self.contract.read_event(kind.__name__, log))
-        return None
+        return [
+            _event(_KINDS[record.name], record)
+            for record in self.contract.events_in(receipt, *_KINDS)
+        ]
 
     def _send(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from verifiable.chain.artifact import load_artifact
@@ -168,6 +169,8 @@ EVENTS: tuple[type[RegistryEvent], ...] = (
     RecordDeprecated,
     MetadataURIChanged,
 )
+
+_KINDS = MappingProxyType({kind.__name__: kind for kind in EVENTS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,12 +498,10 @@ class ModelRegistry:
         Raises:
             ChainError: as `Contract.events_in`.
         """
-        found = [
-            _event(kind, record)
-            for kind in EVENTS
-            for record in self.contract.events_in(receipt, kind.__name__)
+        return [
+            _event(_KINDS[record.name], record)
+            for record in self.contract.events_in(receipt, *_KINDS)
         ]
-        return sorted(found, key=lambda event: event.log.index)
 
 
 def _event(kind: type[EventT], record: EventRecord) -> EventT:
