@@ -116,7 +116,9 @@ def test_a_chain_holds_until_its_last_second() -> None:
         ((LEAF, CA, issue("root", "root", extra=UNKNOWN)), NOW, "bad-chain"),
     ],
 )  # fmt: skip
-def test_what_breaks_a_chain(chain: tuple[x509.Certificate, ...], now: datetime, code: str) -> None:
+def test_tee_3_what_breaks_a_chain(
+    chain: tuple[x509.Certificate, ...], now: datetime, code: str
+) -> None:
     found = checked(*chain, now=now)
     assert found is not None
     assert (found.id, found.status, found.code) == ("TEE-3", "failed", code)
@@ -136,12 +138,12 @@ def test_what_a_chain_may_have(chain: tuple[x509.Certificate, ...]) -> None:
     assert checked(*chain) is None
 
 
-def test_a_chain_of_another_length_is_refused() -> None:
+def test_tee_3_a_chain_of_another_length_is_refused() -> None:
     assert checked(LEAF, CA, ROOT, depth=2).code == "bad-chain"
     assert checked(CA, ROOT, depth=3).code == "bad-chain"
 
 
-def test_rsa_with_pss_and_large_keys() -> None:
+def test_tee_3_rsa_with_pss_and_large_keys() -> None:
     keys = {"root": rsa.generate_private_key(65537, 2048), "ca": KEYS["ca"]}
     root = issue("root", "root", signer=keys["root"], key=keys["root"], rsa_padding=PSS)
     leaf = issue("ca", "root", ca=False, signer=keys["root"], rsa_padding=PSS)
@@ -220,11 +222,13 @@ def test_a_list_holds_from_its_first_second_to_before_its_last() -> None:
         (crl(extra=UNKNOWN), NOW, "bad-chain"),
     ],
 )
-def test_what_breaks_a_list(made: x509.CertificateRevocationList, now: datetime, code: str) -> None:
+def test_tee_3_what_breaks_a_list(
+    made: x509.CertificateRevocationList, now: datetime, code: str
+) -> None:
     assert revocation(made, now) == code
 
 
-def test_weak_digests_are_refused() -> None:
+def test_tee_3_weak_digests_are_refused() -> None:
     weak = issue("leaf", "ca", ca=False, digest=hashes.SHA224())
     assert checked(weak, CA, ROOT).code == "bad-chain"
     made = (
@@ -244,7 +248,7 @@ def test_sizes_are_bounded_before_reading() -> None:
         load_der(bytes(8193), "leaf")
 
 
-def test_an_authority_that_may_not_sign_lists() -> None:
+def test_tee_3_an_authority_that_may_not_sign_lists() -> None:
     authority = issue("ca", "root", usage=True)  # keyCertSign, and not cRLSign
     found = check_revocation(crl(), authority, (LEAF,), now=NOW, what="list")
     assert found is not None

@@ -46,7 +46,7 @@ def ruled(case: IntelCase) -> Ruling:
 
 
 def name_of(row: IntelDefect | IntelControl) -> str:
-    return row.name
+    return f"{row.check}-{row.name}" if isinstance(row, IntelDefect) else row.name
 
 
 def facts(findings: Findings) -> tuple[object, ...]:

@@ -73,14 +73,14 @@ def test_the_honest_document_passes_and_says_what_it_says() -> None:
     assert report.timestamp == NITRO_AT
 
 
-@pytest.mark.parametrize("defect", NITRO_DEFECTS, ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", NITRO_DEFECTS, ids=lambda row: f"{row.check}-{row.name}")
 def test_each_defect_is_refused_by_its_check(defect) -> None:
     findings = verify(defect.evidence())
     assert failed(findings) == [(defect.check, defect.code)]
     assert findings.report is None or defect.check == "TEE-8"
 
 
-def test_a_leaf_on_another_curve_signs_no_document() -> None:
+def test_tee_4_a_leaf_on_another_curve_signs_no_document() -> None:
     """Its signature verifies: only the curve is another than AWS's."""
     issuer = nitro_issuer()
     honest = issuer.leaf_at(NITRO_AT).certificate
@@ -111,7 +111,7 @@ def test_every_check_of_this_vendor_has_a_defect() -> None:
     assert {defect.check for defect in NITRO_DEFECTS} == OURS
 
 
-@pytest.mark.parametrize("defect", NITRO_DEFECTS, ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", NITRO_DEFECTS, ids=lambda row: f"{row.check}-{row.name}")
 def test_the_whole_policy_refuses_each_defect_too(defect) -> None:
     ruling = judge_evidence(
         defect.evidence(), answer=None, policy=nitro_policy(), now=NITRO_AT,
@@ -131,7 +131,7 @@ def test_the_whole_policy_accepts_the_honest_document() -> None:
     assert [check.id for check in ruling.checks if not check.ok] == []
 
 
-def test_a_debug_enclave_counts_only_where_it_is_allowed_by_name() -> None:
+def test_tee_8_a_debug_enclave_counts_only_where_it_is_allowed_by_name() -> None:
     evidence = nitro_evidence(nitro_document(pcrs={16: NITRO_PCRS[16]}))
     assert failed(verify(evidence)) == [("TEE-8", "debug-enabled")]
     allowed = verify(evidence, nitro_policy(insecure_allow_debug=True))

@@ -150,6 +150,7 @@ def test_it_says_that_it_is_no_verdict() -> None:
         (lambda: judged(signed(transcript(opaque=OPAQUE + b"\1"))),
          {"TEE-18": "evidence-malformed"}),
     ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )  # fmt: skip
 def test_what_is_refused(findings, failed: dict[str, str]) -> None:
     found = findings()
@@ -157,12 +158,12 @@ def test_what_is_refused(findings, failed: dict[str, str]) -> None:
     assert found.report is None
 
 
-def test_a_chain_without_its_middle_is_refused() -> None:
+def test_tee_3_a_chain_without_its_middle_is_refused() -> None:
     pem = b"".join(part.public_bytes(Encoding.PEM) for part in (CHAIN[0], *CHAIN[2:]))
     assert failing(judged(pem=pem)) == {"TEE-3": "bad-chain"}
 
 
-def test_a_key_of_another_curve_is_refused() -> None:
+def test_tee_3_a_key_of_another_curve_is_refused() -> None:
     keys = [*KEYS[:3], ec.generate_private_key(ec.SECP256R1())]
     chain = certificates(keys)
     pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)

@@ -29,7 +29,7 @@ REAL = {
 
 
 @pytest.mark.parametrize("kind", VENDOR_ROOTS)
-def test_a_root_that_nobody_named_is_refused(kind) -> None:
+def test_tee_1_a_root_that_nobody_named_is_refused(kind) -> None:
     first, second, assurance = trust(DER, kind, AttestationPolicy(), True)
     assert (first.id, first.code) == ("TEE-1", "root-not-trusted")
     assert DIGEST.hex() in first.found

@@ -92,7 +92,7 @@ def test_the_honest_report_passes_and_says_what_it_says() -> None:
     assert (report.timestamp, report.nonce, report.public_key) == (None, b"", b"")
 
 
-@pytest.mark.parametrize("defect", SNP_DEFECTS, ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", SNP_DEFECTS, ids=lambda row: f"{row.check}-{row.name}")
 def test_each_defect_is_refused_by_its_check(defect) -> None:
     evidence = defect.evidence()
     findings = verify(evidence)
@@ -121,7 +121,7 @@ def test_a_report_without_its_chips_key_gives_no_report() -> None:
     assert masked.checks["TEE-3"].status == "skipped"
 
 
-def test_debugging_counts_only_where_it_is_allowed_by_name() -> None:
+def test_tee_8_debugging_counts_only_where_it_is_allowed_by_name() -> None:
     evidence = snp_evidence(snp_report(policy=0x30000 | 1 << 19))
     assert failed(verify(evidence)) == [("TEE-8", "debug-enabled")]
     allowed = verify(evidence, snp_policy(insecure_allow_debug=True))
@@ -131,13 +131,13 @@ def test_debugging_counts_only_where_it_is_allowed_by_name() -> None:
     assert failed(verify(agent, snp_policy(insecure_allow_debug=True)))
 
 
-def test_smt_counts_only_where_it_is_listed() -> None:
+def test_tee_7_smt_counts_only_where_it_is_listed() -> None:
     none = snp_policy(platform_flags=frozenset())
     assert failed(verify(snp_evidence(), none)) == [("TEE-7", "platform-flag-not-accepted")]
     assert failed(verify(snp_evidence(snp_report(platform_info=0)), none)) == []
 
 
-def test_the_builtin_simulator_counts_only_where_it_is_allowed() -> None:
+def test_tee_2_the_builtin_simulator_counts_only_where_it_is_allowed() -> None:
     root = SnpIssuer().root_der
     assert BUILTIN_SIMULATED_ROOTS["snp"] == hashlib.sha256(root).digest()
     nobody = AttestationPolicy()
