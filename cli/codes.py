@@ -305,10 +305,10 @@ _CHECKS = {
     "program-header-mismatch": "The header in the proof is not the one behind its program root.",
     "program-not-pinned": "Nothing says which program you trust: give --program, --lock, or a "
     "policy with program_roots.",
-    "proof-not-minimal": "Bytes were added to the proof.",
     "proof-rejected": "The cryptographic proof is false, or belongs to other values or another "
     "context.",
     "soundness-too-low": "The policy demands more bits of soundness than this backend gives.",
+    "wrong-proof-length": "The proof was cut, or bytes were added to it.",
     "undeclared-check": "The backend reported a check that it never declared.",
     "values-missing": "The verifier does not hold the values that the proof is about.",
     "verifier-error": "The backend's verifier broke on this evidence, so nothing was shown.",

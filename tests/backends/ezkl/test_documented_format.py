@@ -24,12 +24,15 @@ def test_the_example_payload_decodes() -> None:
 
 
 def test_the_page_lists_every_check_and_key_field() -> None:
-    rows = re.findall(r"^\| (EZ-\d) \| .* \| (.*) \|$", FORMAT_PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (EZ-\d+) \| .* \| (.*) \|$", FORMAT_PAGE, re.MULTILINE)
     assert [row[0] for row in rows] == [spec.id for spec in EZKL_CHECKS]
     for spec in EZKL_CHECKS:
         for code in spec.codes:
             assert f"`{code}`" in FORMAT_PAGE, code
-    for name in EzklKey.of(vk=b"", settings=b"", s_g2=b"", visibility="public").to_key().fields:
+    key = EzklKey.of(
+        vk=b"", settings=b"", s_g2=b"", visibility="public", vka_digest=b"", proof_length=1
+    )
+    for name in key.to_key().fields:
         assert f"| `{name}` |" in FORMAT_PAGE
 
 

@@ -12,7 +12,14 @@ from verifiable.errors import MalformedFile, MalformedProof
 SAMPLE = Payload(
     ezkl_version="23.0.5", s_g2=bytes(range(128)), proof=b"proof", settings=b"{}", vk=b"key"
 )
-KEY = EzklKey.of(vk=b"key", settings=b"{}", s_g2=bytes(range(128)), visibility="public")
+KEY = EzklKey.of(
+    vk=b"key",
+    settings=b"{}",
+    s_g2=bytes(range(128)),
+    visibility="public",
+    vka_digest=bytes(range(32)),
+    proof_length=3072,
+)
 
 
 def test_a_payload_survives_the_round_trip() -> None:
@@ -60,6 +67,8 @@ def test_the_digest_of_a_key_covers_every_field() -> None:
         replace(KEY, settings_sha256=bytes(32)),
         replace(KEY, s_g2=bytes(128)),
         replace(KEY, visibility="hashed"),
+        replace(KEY, vka_digest=bytes(32)),
+        replace(KEY, proof_length=3104),
     ]
     assert len(changed) == len(KEY.to_key().fields)
     assert len({key.digest for key in (KEY, *changed)}) == 1 + len(changed)
@@ -75,6 +84,12 @@ def test_the_digest_of_a_key_covers_every_field() -> None:
         {"vk_sha256": "ab" * 31},
         {"s_g2": "0x" + "ab" * 127},
         {"visibility": "secret"},
+        {"vka_digest": "0x" + "ab" * 31},
+        {"vka_digest": None},
+        {"proof_length": "0"},
+        {"proof_length": "03072"},
+        {"proof_length": "3072\n"},
+        {"proof_length": str((4 << 20) + 1)},
     ],
 )
 def test_fields_that_are_not_canonical_are_refused(change: dict[str, str | None]) -> None:

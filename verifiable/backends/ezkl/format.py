@@ -38,9 +38,18 @@ PROOF_LIMIT_BYTES = 4 << 20
 SETTINGS_LIMIT_BYTES = 4 << 20
 VK_LIMIT_BYTES = 48 << 20
 
-_KEY_DOMAIN = b"verifiable/ezkl-key/v1\x00"
+_KEY_DOMAIN = b"verifiable/ezkl-key/v2\x00"
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){2}\Z", re.ASCII)
-_KEY_FIELDS = ("ezkl_version", "vk_sha256", "settings_sha256", "s_g2", "visibility")
+_PROOF_LENGTH = re.compile(r"[1-9][0-9]{0,6}\Z", re.ASCII)
+_KEY_FIELDS = (
+    "ezkl_version",
+    "vk_sha256",
+    "settings_sha256",
+    "s_g2",
+    "visibility",
+    "vka_digest",
+    "proof_length",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +142,8 @@ class EzklKey:
         vk_sha256, settings_sha256: of the payload's parts.
         s_g2: the SRS's second G2 point.
         visibility: how the circuit shows its inputs.
+        vka_digest: keccak-256 over the words of the verification key artifact (`vka.py`).
+        proof_length: bytes of every proof of the circuit.
     """
 
     ezkl_version: str
@@ -140,9 +151,20 @@ class EzklKey:
     settings_sha256: bytes
     s_g2: bytes
     visibility: str
+    vka_digest: bytes
+    proof_length: int
 
     @classmethod
-    def of(cls, *, vk: bytes, settings: bytes, s_g2: bytes, visibility: str) -> EzklKey:
+    def of(
+        cls,
+        *,
+        vk: bytes,
+        settings: bytes,
+        s_g2: bytes,
+        visibility: str,
+        vka_digest: bytes,
+        proof_length: int,
+    ) -> EzklKey:
         """The key of material that this process derived."""
         return cls(
             ezkl_version=EZKL_VERSION,
@@ -150,6 +172,8 @@ class EzklKey:
             settings_sha256=hashlib.sha256(settings).digest(),
             s_g2=s_g2,
             visibility=visibility,
+            vka_digest=vka_digest,
+            proof_length=proof_length,
         )
 
     @property
@@ -164,6 +188,8 @@ class EzklKey:
             + self.settings_sha256
             + self.s_g2
             + bytes((VISIBILITIES.index(self.visibility),))
+            + self.vka_digest
+            + self.proof_length.to_bytes(4, "big")
         )
 
     def to_key(self) -> Key:
@@ -174,6 +200,8 @@ class EzklKey:
             "settings_sha256": self.settings_sha256.hex(),
             "s_g2": self.s_g2.hex(),
             "visibility": self.visibility,
+            "vka_digest": self.vka_digest.hex(),
+            "proof_length": str(self.proof_length),
         }
         return Key(backend=BACKEND_ID, digest=self.digest, fields=MappingProxyType(fields))
 
@@ -192,12 +220,17 @@ class EzklKey:
             raise _bad_key("ezkl_version", "not a version number")
         if visibility not in VISIBILITIES:
             raise _bad_key("visibility", f"not one of {', '.join(VISIBILITIES)}")
+        length = fields["proof_length"]
+        if _PROOF_LENGTH.match(length) is None or int(length) > PROOF_LIMIT_BYTES:
+            raise _bad_key("proof_length", f"not a number from 1 to {PROOF_LIMIT_BYTES}")
         return cls(
             ezkl_version=version,
             vk_sha256=_hex(fields, "vk_sha256", 32),
             settings_sha256=_hex(fields, "settings_sha256", 32),
             s_g2=_hex(fields, "s_g2", G2_BYTES),
             visibility=visibility,
+            vka_digest=_hex(fields, "vka_digest", 32),
+            proof_length=int(length),
         )
 
 

@@ -22,6 +22,8 @@ from verifiable.backends.ezkl.instances import CONTEXT_LIMBS, shown_outputs
 from verifiable.backends.ezkl.phases import Phases, require_ezkl
 from verifiable.backends.ezkl.settings import Plan, canonical_settings, plan_circuit
 from verifiable.backends.ezkl.srs import StoredSrs, obtain_srs
+from verifiable.backends.ezkl.srs_file import verifier_srs
+from verifiable.backends.ezkl.vka import proof_length, vka_digest, vka_job, vka_words
 from verifiable.cache import Cache
 from verifiable.errors import (
     MalformedFile,
@@ -37,11 +39,12 @@ __all__ = ["KEYS_KIND", "Material", "load_material", "set_up"]
 
 KEYS_KIND = "ezkl-keys"
 
-_CIRCUIT, _SETTINGS, _VK, _PK, _KEY = (
+_CIRCUIT, _SETTINGS, _VK, _PK, _VKA, _KEY = (
     "circuit.ezkl",
     "settings.json",
     "vk.key",
     "pk.key",
+    "vka.bin",
     "key.json",
 )
 _KNOWN_SETTINGS = frozenset(("srs", "srs_file"))
@@ -61,6 +64,7 @@ class Material:
         key: the verification key.
         circuit, pk: files for the prover.
         settings, vk: bytes that go into every payload.
+        vka: words of the verification key artifact, which a contract takes beside a proof.
         cells: expected advice cells, for estimates of time.
         logrows: of the circuit.
     """
@@ -70,6 +74,7 @@ class Material:
     pk: Path
     settings: bytes
     vk: bytes
+    vka: bytes
     cells: int
     logrows: int
 
@@ -172,6 +177,7 @@ def load_material(folder: Path) -> Material:
             pk=folder / _PK,
             settings=(folder / _SETTINGS).read_bytes(),
             vk=(folder / _VK).read_bytes(),
+            vka=vka_words((folder / _VKA).read_bytes()),
             cells=about["cells"],
             logrows=about["logrows"],
         )
@@ -181,7 +187,8 @@ def load_material(folder: Path) -> Material:
     if origin != folder.name:
         raise _unusable(folder, "those of another circuit")
     found = (hashlib.sha256(data).digest() for data in (material.vk, material.settings))
-    if tuple(found) != (material.key.vk_sha256, material.key.settings_sha256):
+    named = (material.key.vk_sha256, material.key.settings_sha256)
+    if tuple(found) != named or vka_digest(material.vka) != material.key.vka_digest:
         raise _unusable(folder, "not the files that their key names")
     return material
 
@@ -280,7 +287,22 @@ def _derive(
         estimate_s=setup_seconds(plan),
     )
     vk = (folder / _VK).read_bytes()
-    key = EzklKey.of(vk=vk, settings=settings, s_g2=srs.s_g2, visibility=plan.visibility)
+    (folder / "two_rows.srs").write_bytes(verifier_srs(srs.s_g2))
+    phases.run(
+        "vka",
+        "writing the verification key for contracts",
+        vka_job(vk=_VK, settings=_SETTINGS, srs="two_rows.srs", vka=_VKA),
+        estimate_s=0.5,
+    )
+    words = vka_words((folder / _VKA).read_bytes())
+    key = EzklKey.of(
+        vk=vk,
+        settings=settings,
+        s_g2=srs.s_g2,
+        visibility=plan.visibility,
+        vka_digest=vka_digest(words),
+        proof_length=proof_length(words),
+    )
     about = {
         "key": dict(key.to_key().fields),
         "derived_from": name,
@@ -288,7 +310,7 @@ def _derive(
         "logrows": plan.logrows,
         "srs_label": srs.label,
     }
-    kept = {_CIRCUIT, _SETTINGS, _VK, _PK, _KEY}
+    kept = {_CIRCUIT, _SETTINGS, _VK, _PK, _VKA, _KEY}
     (folder / _KEY).write_text(json.dumps(about, sort_keys=True, indent=1), encoding="utf-8")
     for path in folder.iterdir():
         if path.name not in kept:

@@ -17,7 +17,7 @@ from verifiable.backends.ezkl.instances import FIELD_MODULUS
 from verifiable.errors import MalformedFile, MissingDependency
 from verifiable.recursion import recursion_limit_kept
 
-__all__ = ["MAX_LOGROWS", "SrsFile", "check_structure", "open_srs", "verifier_srs"]
+__all__ = ["MAX_LOGROWS", "SrsFile", "check_structure", "negated_g2", "open_srs", "verifier_srs"]
 
 MAX_LOGROWS = 26
 G1_BYTES = 64
@@ -53,6 +53,18 @@ def verifier_srs(s_g2: bytes) -> bytes:
     everything but `s_g2` is a constant.
     """
     return (1).to_bytes(4, "little") + G1_GENERATOR_BYTES * 4 + G2_GENERATOR_BYTES + s_g2
+
+
+def negated_g2(point: bytes) -> tuple[int, int, int, int]:
+    """The negative of a G2 point as contracts take it: `x.c1, x.c0, y.c1, y.c0`.
+
+    Raises:
+        ValueError: a coordinate is not below the modulus.
+    """
+    x0, x1, y0, y1 = (_coordinate(point[i : i + 32]) for i in range(0, G2_BYTES, 32))
+    if len(point) != G2_BYTES or x0 is None or x1 is None or y0 is None or y1 is None:
+        raise ValueError("not the coordinates of a point")
+    return x1, x0, -y1 % _Q, -y0 % _Q
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

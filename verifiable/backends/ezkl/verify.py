@@ -1,4 +1,4 @@
-"""Judging an ezkl proof: the checks EZ-1 to EZ-9.
+"""Judging an ezkl proof: the checks EZ-1 to EZ-10.
 
 A Halo2 verifier answers one question: does this proof fit this verification key, this reference
 string and these public values? Everything that makes the answer mean something is here: the key and
@@ -35,6 +35,7 @@ SOUNDNESS_BITS = 100
 VERIFY_LIMIT_S = 120.0
 
 _FOLDER_PREFIX = "verifiable-verify-"
+_NO_KEY = "give --program, or --lock with a lock that holds its ezkl key"
 
 EZ_1 = CheckSpec(
     id="EZ-1",
@@ -92,12 +93,19 @@ EZ_8 = CheckSpec(
 EZ_9 = CheckSpec(
     id="EZ-9",
     name="zero-knowledge proof",
-    codes=("proof-rejected", "proof-not-minimal", "verifier-stopped", "values-missing"),
+    codes=("proof-rejected", "verifier-stopped", "values-missing"),
     refuses="A proof that does not verify with the public values of the statement (inputs, or "
-    "their hashes, context, outputs), or with bytes beyond its end.",
+    "their hashes, context, outputs).",
+)
+EZ_10 = CheckSpec(
+    id="EZ-10",
+    name="proof length",
+    codes=("wrong-proof-length", "no-ezkl-key"),
+    refuses="A proof that is longer or shorter than every proof of the circuit: ezkl and its "
+    "contract stop reading where a proof is complete.",
 )
 
-EZKL_CHECKS = (EZ_1, EZ_2, EZ_7, EZ_3, EZ_4, EZ_5, EZ_6, EZ_8, EZ_9)
+EZKL_CHECKS = (EZ_1, EZ_2, EZ_7, EZ_3, EZ_4, EZ_5, EZ_10, EZ_6, EZ_8, EZ_9)
 """All checks of this backend, in the order of the verdict.
 
 EZ-7 comes early: with the other visibility, key and settings differ too, and would be taken for
@@ -138,6 +146,7 @@ def judge_payload(
         _examine_vk(payload, key),
         _examine_settings(payload, key),
         _examine_srs(payload, key),
+        _examine_length(payload, key),
     )
     allowed = (_examine_trust(srs_label, policy), _examine_soundness(policy))
     if not all(check.ok for check in pinned):
@@ -175,7 +184,7 @@ def _pin(spec: CheckSpec, expected: bytes | None, found: bytes, hint: str) -> Ch
         return spec.undecided(
             "no-ezkl-key",
             found=shown,
-            hint="give --program, or --lock with a lock that holds its ezkl key",
+            hint=_NO_KEY,
         )
     wanted = expected.hex() if len(expected) <= 32 else f"{expected[:16].hex()}..."
     if expected != found:
@@ -210,6 +219,19 @@ def _examine_srs(payload: Payload, key: EzklKey | None) -> Check:
     )
 
 
+def _examine_length(payload: Payload, key: EzklKey | None) -> Check:
+    # EZ-10: what comes after a proof is not read, so two files could hold one proof.
+    found = f"{len(payload.proof)} bytes"
+    if key is None:
+        return EZ_10.undecided("no-ezkl-key", found=found, hint=_NO_KEY)
+    expected = f"{key.proof_length} bytes"
+    if len(payload.proof) != key.proof_length:
+        return EZ_10.failed(
+            expected=expected, found=found, hint="the proof was cut, or bytes were added to it"
+        )
+    return EZ_10.ok(expected=expected, found=found)
+
+
 def _examine_trust(label: str, policy: Policy) -> Check:
     # EZ-6: the label is the verifier's own knowledge of the point, not the prover's word.
     if label == "public":
@@ -234,7 +256,7 @@ def _examine_visibility(visibility: str, key: EzklKey | None) -> Check:
         return EZ_7.undecided(
             "no-ezkl-key",
             found=visibility,
-            hint="give --program, or --lock with a lock that holds its ezkl key",
+            hint=_NO_KEY,
         )
     if key.visibility != visibility:
         return EZ_7.failed(
@@ -292,13 +314,6 @@ def _examine_proof(
             expected=expected,
             found=ending.message or "rejected",
             hint="the proof is false, or belongs to other values or another context",
-        )
-    if ending.value["minimal"] is not True:
-        return EZ_9.failed(
-            "proof-not-minimal",
-            expected="no bytes after the proof",
-            found="accepted without its last byte as well",
-            hint="bytes were appended to the proof",
         )
     return EZ_9.ok(expected=expected, found="accepted")
 
