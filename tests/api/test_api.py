@@ -434,7 +434,7 @@ def test_no_key_is_derived_for_a_proof_that_is_refused_without_one(
 ) -> None:
     made = digits_mlp_proof
     proof, policy, program = made.proof, verifiable.Policy(), made.program
-    monkeypatch.setattr("verifiable.api.derive_key", _must_not_run)
+    monkeypatch.setattr("verifiable.judging.derive_key", _must_not_run)
     with pytest.raises(AssertionError):
         verifiable.evaluate(proof, program=program)
     if change == "output":
@@ -469,7 +469,7 @@ def test_a_key_that_cannot_be_derived_leaves_the_verdict_open(
     def failing(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("verifiable.api.derive_key", failing)
+    monkeypatch.setattr("verifiable.judging.derive_key", failing)
     phases_s: dict[str, float] = {}
     made = digits_mlp_proof
     verdict = verifiable.evaluate(

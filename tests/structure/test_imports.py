@@ -21,6 +21,7 @@ INPUT = REPOSITORY / "models" / "digits_input.npz"
 LAYERS = {
     "cli": {
         "api",
+        "auditing",
         "testing",
         "integrity",
         "dispute",
@@ -33,6 +34,7 @@ LAYERS = {
     },
     "api": {"dispute", "chain", "backends", "statement", "program", "base"},
     "pytest_plugin": {"integrity", "base"},
+    "auditing": {"api", "integrity", "chain", "backends", "statement", "program", "base"},
     "integrity": {"api", "backends", "statement", "program", "base"},
     "dispute": {"chain", "backends", "statement", "program", "base"},
     "chain": {"statement", "base"},
@@ -49,7 +51,10 @@ API_MODULES = {
     "api",
     "asserting",
     "attestations",
+    "deriving",
     "games",
+    "judging",
+    "locking",
     "options",
     "proving",
     "sources",
