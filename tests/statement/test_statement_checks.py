@@ -275,6 +275,14 @@ def test_st_7_shown_inputs_other_than_the_proven_ones_are_refused() -> None:
     refused(_with(proof, inputs=(array([[1, -2, 100, -99]]),)), "ST-7", "input-mismatch")
 
 
+def test_st_7_hidden_inputs_that_nobody_holds_are_undecided() -> None:
+    """Each line says what it knows: that the range is unknown does not settle the root."""
+    verdict = judged(dense_case(visibility="hashed", inputs=None).proof)
+    root = _check(verdict, "ST-7")
+    assert (root.status, root.code) == ("undecided", "input-missing")
+    assert root.hint
+
+
 @pytest.mark.parametrize("visibility", ["public", "hashed"])
 def test_st_7_the_verifiers_own_input_must_be_the_proven_one(visibility: str) -> None:
     hidden = {"visibility": "hashed", "inputs": None} if visibility == "hashed" else {}

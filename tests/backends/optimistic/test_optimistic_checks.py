@@ -181,6 +181,7 @@ def test_op_25_a_false_assertion_that_nobody_challenged(case: Case) -> None:
     assert judged(false, false.view()).outcome == "proven"
     verdict = judged(false, false.view(), recheck=True, program=false.execution.program)
     refused(verdict, "OP-25", "recheck-differs")
+    assert "asserted output is wrong" in verdict.failed[0].hint, "not merely the trace"
 
 
 def test_op_25_a_false_trace_of_a_true_output(case: Case, view: ChainView) -> None:

@@ -229,7 +229,9 @@ def test_what_ends_a_process_is_not(error: BaseException) -> None:
     ("refusal", "failed", "reported"),
     [
         (NativePanic("index out of bounds"), {"TEE-3": "evidence-not-verified"}, False),
+        (ValueError("Certificate has been revoked"), {"TEE-3": "certificate-revoked"}, False),
         (ValueError("Fmspc mismatch"), {"TEE-5": "platform-mismatch"}, False),
+        (ValueError("Could not decode"), {"TEE-18": "evidence-malformed"}, False),
         (ValueError("TCB status is invalid: Revoked"), {"TEE-6": "tcb-status-not-accepted"}, True),
         (
             ValueError("QE report validation failed: Debug mode is enabled"),

@@ -168,7 +168,9 @@ def test_tee_3_a_key_of_another_curve_is_refused() -> None:
     chain = certificates(keys)
     pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
     roots = frozenset((hashlib.sha256(chain[-1].public_bytes(Encoding.DER)).digest(),))
-    assert failing(judged(pem=pem, simulated_roots=roots)) == {"TEE-3": "bad-signature"}
+    own = signed(transcript(), keys[3])  # a good signature, by a key that no device has
+    for report in (REPORT, own):
+        assert failing(judged(report, pem, simulated_roots=roots)) == {"TEE-3": "bad-signature"}
 
 
 def test_a_vendors_root_is_hardware(monkeypatch: pytest.MonkeyPatch) -> None:

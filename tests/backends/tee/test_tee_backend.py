@@ -232,6 +232,15 @@ def test_the_key_follows_from_the_policy() -> None:
     assert not any("KEY-1" in line for line in verdict.does_not_establish)
 
 
+def test_key_1_a_policy_that_accepts_no_code_gives_no_key() -> None:
+    silent = _accepting(allow_insecure=frozenset())
+    verdict = judge(proof_with(statement_payload()), silent, now=AT, program=program())
+    key = next(check for check in verdict.checks if check.id == "KEY-1")
+    assert (key.status, key.code) == ("undecided", "no-key")
+    assert "reference values" in key.hint
+    assert verdict.outcome != "proven"
+
+
 def test_a_lock_pins_the_workloads(tmp_path: Path) -> None:
     lock = api.make_lock(program(), backends=["tee"])
     proof = proof_with(statement_payload())
