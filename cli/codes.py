@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from verifiable.cli.attestation_codes import ATTESTATION_CODES
+from verifiable.cli.audit_codes import AUDIT_CODES
 from verifiable.cli.check_codes import CHECK_CODES
 
 __all__ = ["CODES"]

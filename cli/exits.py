@@ -21,15 +21,19 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 _USAGE_CODES = frozenset(
     (
+        "audit-needs-scales",
+        "bad-floor",
         "calibration-needed",
         "confirmation-needed",
         "index-needed",
         "key-not-in-lock",
         "floor-not-reached",
+        "floor-without-data",
         "level-without-proofs",
         "malformed-chain-url",
         "malformed-registry-url",
         "no-such-row",
+        "nothing-to-audit",
         "output-is-input",
         "outside-of-the-lock",
         "program-not-in-lock",

@@ -34,6 +34,7 @@ COMMANDS = (
     "run",
     "lock",
     "check",
+    "audit",
     "register",
     "registry",
     "dispute",

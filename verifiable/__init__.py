@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         setup,
         verify,
     )
+    from verifiable.auditing.audit import audit
+    from verifiable.auditing.report import AuditReport
     from verifiable.backends.base import Setup
     from verifiable.errors import (
         Cancelled,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ZERO_CONTEXT",
     "AttestationPolicy",
+    "AuditReport",
     "Cancellation",
     "Cancelled",
     "Check",
@@ -95,6 +98,7 @@ __all__ = [
     "VerifiableError",
     "VerificationError",
     "__version__",
+    "audit",
     "compile",
     "estimate",
     "evaluate",
@@ -114,6 +118,7 @@ __all__ = [
 _HOME = {
     "ZERO_CONTEXT": "verifiable.statement.statement",
     "AttestationPolicy": "verifiable.statement.attestation",
+    "AuditReport": "verifiable.auditing.report",
     "Cancellation": "verifiable.progress",
     "Check": "verifiable.statement.verdict",
     "Lock": "verifiable.statement.lock",
@@ -125,6 +130,7 @@ _HOME = {
     "Setup": "verifiable.backends.base",
     "Statement": "verifiable.statement.statement",
     "Verdict": "verifiable.statement.verdict",
+    "audit": "verifiable.auditing.audit",
     "export_torch": "verifiable.export",
     **dict.fromkeys(
         (
