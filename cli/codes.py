@@ -588,6 +588,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         **_ASSERTIONS,
         **_EXPORT,
         **ATTESTATION_CODES,
+        **AUDIT_CODES,
         **CHECK_CODES,
     }
 )
