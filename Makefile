@@ -37,7 +37,7 @@ $(STAMP): pyproject.toml
 	  || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { $(PYTHON) -m pip install --user virtualenv \
 	  && $(PYTHON) -m virtualenv $(VENV); }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[chain,ezkl,tee,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[chain,ezkl,quorum,tee,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP)

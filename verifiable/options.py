@@ -6,6 +6,7 @@ backend does not take is refused by the name under which it was given, never ign
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,9 @@ _SPELLED = MappingProxyType(
         "tee_mode": ("tee_mode", "--tee-mode"),
         "nonce": ("nonce", "--nonce"),
         "salt": ("salt", "--salt"),
+        "quorum": ("quorum", "--quorum"),
+        "quorum_secrets": ("quorum_secrets", "--quorum-secret"),
+        "quorum_password_file": ("quorum_password_file", "--quorum-password-file"),
     }
 )
 """By setting of a backend, the keyword and the option of the command line that give it."""
@@ -45,6 +49,9 @@ def backend_options(
     tee_mode: str | None = None,
     nonce: bytes | None = None,
     salt: bytes | None = None,
+    quorum: PathLike | None = None,
+    quorum_secrets: Sequence[PathLike] = (),
+    quorum_password_file: PathLike | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -99,6 +106,11 @@ def backend_options(
         "tee_mode": tee_mode,
         "nonce": None if nonce is None else nonce.hex(),
         "salt": None if salt is None else salt.hex(),
+        "quorum": None if quorum is None else str(Path(quorum)),
+        "quorum_secrets": "\0".join(map(os.fspath, quorum_secrets)) or None,
+        "quorum_password_file": None
+        if quorum_password_file is None
+        else str(Path(quorum_password_file)),
     }
     settings |= {name: value for name, value in named.items() if value is not None}
     return Options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -107,6 +107,7 @@ def setup(
     insecure_local_setup: bool = False,
     srs: PathLike | None = None,
     weights: str | None = None,
+    quorum: PathLike | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -122,6 +123,7 @@ def setup(
         insecure_local_setup=insecure_local_setup,
         srs=srs,
         weights=weights,
+        quorum=quorum,
         cache_dir=cache_dir,
         time_limit_s=time_limit_s,
         progress=progress,
@@ -150,6 +152,9 @@ def prove(
     tee_mode: str | None = None,
     nonce: bytes | None = None,
     salt: bytes | None = None,
+    quorum: PathLike | None = None,
+    quorum_secrets: Sequence[PathLike] = (),
+    quorum_password_file: PathLike | None = None,
     rpc_url: str | None = None,
     game: bytes | str | None = None,
     account: Signer | str | None = None,
@@ -192,6 +197,10 @@ def prove(
         salt: 32 random bytes that hide the root of an input, where the proof hides the input and
             the evidence stands for it (attestations): else whoever can guess it can check the
             guess. Keep them to open the root later.
+        quorum: of a backend whose named parties sign, the file that says who they are
+            (`verifiable quorum key`).
+        quorum_secrets: keystores of those of its members that sign here.
+        quorum_password_file: holds the password of these keystores.
         rpc_url: of a backend that proves by a bonded assertion on a chain, the node
             (see `verifiable.chain.endpoint.open_chain`). The proof is returned as soon as a block
             holds the assertion, and proves something when that is final: until then somebody must
@@ -231,6 +240,9 @@ def prove(
             tee_mode=tee_mode,
             nonce=nonce,
             salt=salt,
+            quorum=quorum,
+            quorum_secrets=quorum_secrets,
+            quorum_password_file=quorum_password_file,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,
@@ -271,6 +283,9 @@ def prove_many(
     tee_mode: str | None = None,
     nonce: bytes | None = None,
     salt: bytes | None = None,
+    quorum: PathLike | None = None,
+    quorum_secrets: Sequence[PathLike] = (),
+    quorum_password_file: PathLike | None = None,
     cache_dir: PathLike | None = None,
     time_limit_s: float | None = None,
     progress: Progress = silent,
@@ -302,6 +317,9 @@ def prove_many(
             tee_mode=tee_mode,
             nonce=nonce,
             salt=salt,
+            quorum=quorum,
+            quorum_secrets=quorum_secrets,
+            quorum_password_file=quorum_password_file,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,

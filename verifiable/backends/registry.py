@@ -28,6 +28,7 @@ _IN_TREE = {
     "ezkl": "verifiable.backends.ezkl:EzklBackend",
     "optimistic": "verifiable.backends.optimistic:OptimisticBackend",
     "tee": "verifiable.backends.tee.backend:TeeBackend",
+    "quorum": "verifiable.backends.quorum.backend:QuorumBackend",
 }
 
 
