@@ -104,20 +104,22 @@ def test_a_replay_under_another_statement_is_refused(
 
 
 @HONEST
-def test_a_replay_for_another_nonce_is_refused(honest: Callable[[], Attested]) -> None:
+def test_tee_14_a_replay_for_another_nonce_is_refused(honest: Callable[[], Attested]) -> None:
     ruling = honest().demanding(nonce=OTHER).ruled()
     assert failed(ruling) == {"TEE-14": "nonce-mismatch"}
 
 
 @HONEST
-def test_a_replay_that_names_the_new_nonce_is_refused(honest: Callable[[], Attested]) -> None:
+def test_tee_12_a_replay_that_names_the_new_nonce_is_refused(
+    honest: Callable[[], Attested],
+) -> None:
     case = honest().demanding(nonce=OTHER)
     name = "nonce" if case.answer.mode == "statement" else "challenge"
     assert failed(case.answering(**{name: OTHER}).ruled()) == {"TEE-12": "report-data-mismatch"}
 
 
 @pytest.mark.parametrize("honest", [signed_statement_quote, key_quote])
-def test_a_replay_under_another_key_is_refused(honest: Callable[[], Attested]) -> None:
+def test_tee_12_a_replay_under_another_key_is_refused(honest: Callable[[], Attested]) -> None:
     forged = honest().answering(key=key_of(OTHER_SECRET), signature=signed(STATEMENT, OTHER_SECRET))
     assert failed(forged.ruled()) == {"TEE-12": "report-data-mismatch"}
 
@@ -387,9 +389,11 @@ def test_tee_11_malformed_log() -> None:
 
 
 def test_tee_11_a_log_where_no_register_needs_one() -> None:
-    report = report_of("snp", measurements={"host_data": PROGRAM_ROOT})
-    found = examine_log(report, encode_log((PROGRAM,)), PROGRAM_ROOT)
-    assert found.code == "event-log-mismatch"
+    """Not even one that happens to replay to it: nothing extends that register event by event."""
+    for value in (PROGRAM_ROOT, replay((PROGRAM,))):
+        report = report_of("snp", measurements={"host_data": value})
+        found = examine_log(report, encode_log((PROGRAM,)), PROGRAM_ROOT)
+        assert found.code == "event-log-mismatch"
 
 
 # report data
@@ -543,6 +547,20 @@ def test_tee_15_signed_by_another_key() -> None:
 def test_tee_15_high_s() -> None:
     ruling = key_quote().answering(signature=other_form(signed(STATEMENT))).ruled()
     assert failed(ruling) == {"TEE-15": "high-s"}
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [(b"", "key mode without a key"), (b"\4" + key_of(SECRET), "65 bytes")],
+    ids=["none", "with its prefix"],
+)
+def test_tee_15_a_key_of_the_wrong_size_signed_nothing(key: bytes, found: str) -> None:
+    """Nor is it handed to the curve: whoever attests must bind one point in one form."""
+    answer = key_quote().answering(key=key).answer
+    (*_, fourth), _ = examine_answer(
+        report_of("tdx"), answer, AttestationPolicy(nonce=NONCE), now=AT, age_demanded=False
+    )
+    assert (fourth.code, fourth.found) == ("key-mismatch", found)
 
 
 def test_tee_15_nitros_own_key_field() -> None:
