@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 
 from verifiable.errors import MalformedFile
-from verifiable.statement.attestation import AttestationPolicy, Reference
+from verifiable.statement.attestation import AttestationPolicy, KeyRegistry, Reference
 from verifiable.statement.attestation_json import (
     ATTESTATION_KINDS,
     attestation_to_json,
     register_bytes,
 )
 from verifiable.statement.policy import POLICY_FORMAT, Policy
+
+REGISTRY = KeyRegistry(
+    chain_id=31337, address=b"\x0c" * 20, code_hash=b"\x0d" * 32, hardware_only=True
+)
 
 FULL = AttestationPolicy(
     references=(
@@ -48,6 +52,7 @@ FULL = AttestationPolicy(
     maximum_age_s=60,
     report_data=b"\x0b" * 64,
     gpu=True,
+    registry=REGISTRY,
 )
 
 
@@ -124,6 +129,14 @@ REFERENCE = {"kind": "tdx", "values": {"mrtd": "0x" + "00" * 48}}
         ({"maximum_age_s": None}, "wrong-type"),
         ({"report_data": "0x" + "00" * 513}, "too-large"),
         ({"gpu": "no"}, "wrong-type"),
+        ({"registry": {}}, "wrong-type"),
+        ({"registry": REGISTRY.text + ":"}, "out-of-bounds"),
+        ({"registry": "0" + REGISTRY.text}, "out-of-bounds"),
+        ({"registry": REGISTRY.text.replace("0c", "0C")}, "out-of-bounds"),
+        ({"registry": REGISTRY.text.replace("hardware", "any")}, "out-of-bounds"),
+        ({"registry": REGISTRY.text.replace("31337", str(1 << 63))}, "out-of-bounds"),
+        ({"registry": REGISTRY.text + "\n"}, "out-of-bounds"),
+        ({"registry": REGISTRY.text * 2}, "out-of-bounds"),
     ],
 )
 def test_bad_demands_are_refused(members: dict[str, Any], code: str) -> None:
@@ -165,12 +178,22 @@ def test_bad_demands_are_refused(members: dict[str, Any], code: str) -> None:
         ({"maximum_age_s": 1.5}, "bad-attestation-policy"),
         ({"report_data": bytes(513)}, "bad-attestation-policy"),
         ({"gpu": 0}, "bad-attestation-policy"),
+        ({"registry": REGISTRY.text}, "bad-attestation-policy"),
+        ({"registry": replace(REGISTRY, address=b"")}, "bad-attestation-policy"),
+        ({"registry": replace(REGISTRY, chain_id=0)}, "bad-attestation-policy"),
     ],
 )
 def test_demands_in_memory_are_checked_too(members: dict[str, Any], code: str) -> None:
     with pytest.raises(MalformedFile) as caught:
         Policy(attestation=AttestationPolicy(**members))
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("hardware_only", [True, False])
+@pytest.mark.parametrize("chain_id", [1, (1 << 63) - 1])
+def test_a_registry_is_read_back(chain_id: int, hardware_only: bool) -> None:
+    registry = replace(REGISTRY, chain_id=chain_id, hardware_only=hardware_only)
+    assert KeyRegistry.of_text(registry.text) == registry
 
 
 def test_demands_of_another_type_are_refused() -> None:

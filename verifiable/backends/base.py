@@ -36,6 +36,7 @@ __all__ = [
     "ChainProof",
     "ChainProver",
     "ChainSession",
+    "DoorEvidence",
     "Estimate",
     "Evidence",
     "Judgement",
@@ -425,4 +426,25 @@ class TimedJudge(Protocol):
 
         Args:
             now: with a time zone; None leaves the evidence undecided.
+        """
+
+
+@runtime_checkable
+class DoorEvidence(Protocol):
+    """A backend whose evidence a contract can check: its door, behind the router of a chain."""
+
+    def door_evidence(self, proof: Proof, key: Key, options: Options) -> bytes:
+        """What the door takes as `proof`: the key's preimage, then the evidence.
+
+        Nothing is verified here; the door does that.
+
+        Args:
+            proof: of this backend.
+            key: the one that a record pins by its digest.
+            options: as for `setup`; `settings` may hold what this backend needs besides.
+
+        Raises:
+            ProvingError: (code `not-for-a-chain`) this evidence cannot be checked by a contract.
+            MalformedProof: the payload cannot be decoded.
+            MalformedFile: the key cannot be.
         """

@@ -7,15 +7,27 @@ defines the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-__all__ = ["AttestationKind", "AttestationPolicy", "Reference", "reference"]
+__all__ = [
+    "AttestationKind",
+    "AttestationPolicy",
+    "KeyRegistry",
+    "Reference",
+    "reference",
+]
 
 AttestationKind = Literal["tdx", "sgx", "snp", "nitro"]
 """Intel TDX, Intel SGX, AMD SEV-SNP, AWS Nitro Enclaves."""
+
+_MAX_CHAIN_ID = (1 << 63) - 1
+_KEY_REGISTRY = re.compile(
+    r"([1-9][0-9]{0,18}):([0-9a-f]{40}):([0-9a-f]{64}):(hardware|simulated)", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +45,42 @@ class Reference:
     kind: AttestationKind
     values: Mapping[str, bytes]
     minimum_svn: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRegistry:
+    """A contract on a chain in which keys of enclaves are registered, and what counts there.
+
+    Attributes:
+        chain_id: from 1 to 2^63 - 1.
+        address: of the contract, 20 bytes.
+        code_hash: keccak-256 of its code, 32 bytes.
+        hardware_only: what a simulated enclave signed counts for nothing on the chain.
+    """
+
+    chain_id: int
+    address: bytes
+    code_hash: bytes
+    hardware_only: bool
+
+    @property
+    def text(self) -> str:
+        """`chainId:address:codeHash:hardware` or `..:simulated`, as keys and policies hold it."""
+        assurance = "hardware" if self.hardware_only else "simulated"
+        return f"{self.chain_id}:{self.address.hex()}:{self.code_hash.hex()}:{assurance}"
+
+    @classmethod
+    def of_text(cls, text: str) -> KeyRegistry | None:
+        """The registry of a text; None if it is not the one text of any."""
+        match = _KEY_REGISTRY.fullmatch(text)
+        if match is None or int(match[1]) > _MAX_CHAIN_ID:
+            return None
+        return cls(
+            chain_id=int(match[1]),
+            address=bytes.fromhex(match[2]),
+            code_hash=bytes.fromhex(match[3]),
+            hardware_only=match[4] == "hardware",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +111,9 @@ class AttestationPolicy:
             Nitro its `user_data` of at most 512, which may be empty.
         gpu: what must hold of a graphics processor is judged by its vendor: True refuses evidence
             without such a verdict.
+        registry: where a chain looks up keys of enclaves, so that the key that follows from this
+            policy is the one that a record pins for that chain; None: nowhere. It changes nothing
+            in how evidence is judged here.
     """
 
     references: tuple[Reference, ...] = ()
@@ -82,6 +133,7 @@ class AttestationPolicy:
     maximum_age_s: int = 300
     report_data: bytes | None = None
     gpu: bool = False
+    registry: KeyRegistry | None = None
 
 
 def reference(kind: AttestationKind, /, **values: bytes) -> Reference:

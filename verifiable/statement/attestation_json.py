@@ -12,7 +12,12 @@ from types import MappingProxyType
 from typing import cast
 
 from verifiable.errors import MalformedFile
-from verifiable.statement.attestation import AttestationKind, AttestationPolicy, Reference
+from verifiable.statement.attestation import (
+    AttestationKind,
+    AttestationPolicy,
+    KeyRegistry,
+    Reference,
+)
 from verifiable.statement.strict_json import Field, encode_hex
 
 __all__ = [
@@ -70,6 +75,7 @@ _MAX_NONCE_BYTES = 512
 _MAX_REPORT_DATA_BYTES = 512  # of Nitro, which may have none; others have 64
 _MAX_PLATFORM_BYTES = 256
 _MAX_AGE_S = 1 << 40
+_MAX_REGISTRY_BYTES = 160
 _MAX_SVN = (1 << 16) - 1
 _ADVISORY = re.compile(r"[A-Z0-9-]{1,40}", re.ASCII)
 _WHERE = "policy.attestation"
@@ -107,6 +113,7 @@ def attestation_to_json(policy: AttestationPolicy) -> dict[str, object]:
         "maximum_age_s": policy.maximum_age_s,
         "report_data": None if policy.report_data is None else encode_hex(policy.report_data),
         "gpu": policy.gpu,
+        "registry": None if policy.registry is None else policy.registry.text,
     }
 
 
@@ -159,12 +166,17 @@ def check_attestation(policy: AttestationPolicy) -> None:
         "report_data": policy.report_data is None
         or _is_bytes(policy.report_data, _MAX_REPORT_DATA_BYTES),
         "gpu": isinstance(policy.gpu, bool),
+        "registry": policy.registry is None or _is_registry(policy.registry),
     }
     wrong = next((name for name, fit in fits.items() if not fit), None)
     if wrong is not None:
         raise MalformedFile(
             "not what this member holds", where=f"{_WHERE}.{wrong}", code="bad-attestation-policy"
         )
+
+
+def _is_registry(value: object) -> bool:
+    return isinstance(value, KeyRegistry) and KeyRegistry.of_text(value.text) == value
 
 
 def _check_reference(item: Reference, where: str) -> None:
@@ -284,7 +296,18 @@ def _read_advisories(item: Field) -> frozenset[str]:
     return frozenset(names)
 
 
-_NULLABLE = frozenset(("platforms", "nonce", "report_data"))
+def _read_registry(item: Field) -> KeyRegistry:
+    registry = KeyRegistry.of_text(item.text(limit_bytes=_MAX_REGISTRY_BYTES))
+    if registry is None:
+        item.refuse(
+            "chainId:address:codeHash:hardware or ..:simulated is expected",
+            hint="write the address in 40 and the hash in 64 lower-case hex digits",
+            code="out-of-bounds",
+        )
+    return registry
+
+
+_NULLABLE = frozenset(("platforms", "nonce", "report_data", "registry"))
 _READERS: Mapping[str, Callable[[Field], object]] = {
     "references": _read_references,
     "simulated_roots": _read_hexes(32),
@@ -303,4 +326,5 @@ _READERS: Mapping[str, Callable[[Field], object]] = {
     "maximum_age_s": lambda item: item.integer(0, _MAX_AGE_S),
     "report_data": _read_report_data,
     "gpu": Field.boolean,
+    "registry": _read_registry,
 }

@@ -28,7 +28,7 @@ from verifiable.backends.tee.keys import (
 from verifiable.backends.tee.roots import BUILTIN_SIMULATED_ROOTS, VENDOR_ROOTS
 from verifiable.backends.tee.simulator import builtin
 from verifiable.errors import MalformedFile, MalformedProof
-from verifiable.statement.attestation import AttestationPolicy, Reference
+from verifiable.statement.attestation import AttestationPolicy, KeyRegistry, Reference
 from verifiable.statement.hashing import ProgramRoot, TensorRoot, keccak
 from verifiable.statement.policy import Policy
 from verifiable.statement.statement import Statement
@@ -174,7 +174,25 @@ def key_of(*svns: int | None) -> TeeKey:
     return TeeKey.of(references, [b"\x03" * 32, b"\x02" * 32])
 
 
-@pytest.mark.parametrize("key", [simulator_key(ROOT), key_of(None), key_of(None, 0, 65535)])
+REGISTRY = KeyRegistry(
+    chain_id=31337, address=bytes(range(20)), code_hash=b"\x0d" * 32, hardware_only=True
+)
+
+
+def on_chain(key: TeeKey, **changes: Any) -> TeeKey:
+    return replace(key, registry=replace(REGISTRY, **changes))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        simulator_key(ROOT),
+        key_of(None),
+        key_of(None, 0, 65535),
+        on_chain(key_of(None)),
+        on_chain(simulator_key(ROOT), hardware_only=False),
+    ],
+)
 def test_a_key_is_read_back(key: TeeKey) -> None:
     held = key.to_key()
     assert TeeKey.from_fields(held.fields) == key
@@ -196,6 +214,36 @@ def test_every_part_is_in_the_digest() -> None:
         replace(key, workloads=(replace(key.workloads[0], digest=bytes(32)), key.workloads[1])),
     ]
     assert len({item.digest for item in (key, *others)}) == len(others) + 1
+
+
+def test_every_part_of_a_registry_is_in_the_digest() -> None:
+    key = key_of(None, 3)
+    keys = [
+        key,
+        on_chain(key),
+        on_chain(key_of(None, 4)),
+        on_chain(key, chain_id=1),
+        on_chain(key, address=bytes(20)),
+        on_chain(key, code_hash=bytes(32)),
+        on_chain(key, hardware_only=False),
+    ]
+    assert len({item.digest for item in keys}) == len(keys)
+    assert on_chain(key).base_digest == key.base_digest == key.digest
+
+
+def test_a_registry_is_hashed_as_the_door_does() -> None:
+    key = on_chain(key_of(None, 3))
+    packed = b"verifiable/tee-key-on-chain/v1\0" + key.base_digest + (31337).to_bytes(32, "big")
+    packed += bytes(range(20)) + b"\x0d" * 32
+    assert key.digest == keccak(packed + b"\x01")
+    assert on_chain(key, hardware_only=False).digest == keccak(packed + b"\x00")
+
+
+def test_a_policy_that_names_a_registry_gives_the_key_on_chain() -> None:
+    plain = Policy(allow_insecure=frozenset(("simulated_tee",)))
+    named = replace(plain, attestation=AttestationPolicy(registry=REGISTRY))
+    assert key_under(ROOT, named) == on_chain(simulator_key(ROOT))
+    assert key_under(ROOT, replace(named, allow_insecure=frozenset())) is None
 
 
 def test_too_many_workloads_are_refused() -> None:
@@ -230,6 +278,11 @@ RAW = simulator_key(ROOT).to_key().fields["workloads"]
         GOOD | {"workloads": RAW.replace("+rtmr2", "")},
         GOOD | {"workloads": RAW.upper()},
         GOOD | {"workloads": FIRST + "\n"},
+        GOOD | {"registry": ""},
+        GOOD | {"registry": REGISTRY.text + "\n"},
+        GOOD | {"registry": REGISTRY.text.upper()},
+        GOOD | {"registry": REGISTRY.text, "more": "1"},
+        {"registry": REGISTRY.text},
     ],
 )
 def test_damaged_keys_are_refused(fields: dict[str, str]) -> None:
@@ -246,7 +299,7 @@ def test_the_page_says_what_the_code_does() -> None:
     page = PAGE.read_text()
     for name in json.loads(KEY_PAYLOAD.encode()):
         assert f"\n| `{name}` | " in page
-    for name in GOOD:
+    for name in on_chain(key_of(None)).to_key().fields:
         assert f"\n| `{name}` | " in page
     (example,) = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     (event,) = decode_log(example.encode())
@@ -283,7 +336,7 @@ def test_arbitrary_bytes_are_no_log(data: bytes) -> None:
         decode_log(data)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(GOOD)), st.text(max_size=90)))
+@given(st.dictionaries(st.sampled_from((*sorted(GOOD), "registry")), st.text(max_size=90)))
 @settings(deadline=1000, max_examples=200)
 def test_arbitrary_texts_are_no_key(changes: dict[str, str]) -> None:
     fields = {**GOOD, **changes}

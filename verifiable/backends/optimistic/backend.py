@@ -25,6 +25,7 @@ from verifiable.backends.base import (
 )
 from verifiable.backends.optimistic.format import BACKEND_ID, VERSION, OptimisticKey, Payload
 from verifiable.backends.optimistic.keys import key_of
+from verifiable.backends.optimistic.onchain import evidence_of
 from verifiable.backends.optimistic.verify import OPTIMISTIC_CHECKS, judge_assertion
 from verifiable.errors import ProvingError, SetupError
 from verifiable.program.program import IntArray, Program
@@ -171,3 +172,7 @@ class OptimisticBackend:
     def decode_key(self, fields: Mapping[str, str]) -> Key:
         """Rebuild a key from the fields of a lock."""
         return OptimisticKey.from_fields(fields).to_key()
+
+    def door_evidence(self, proof: Proof, key: Key, options: Options) -> bytes:
+        """What the door of a chain takes as evidence: the game that the key names."""
+        return evidence_of(proof, key)

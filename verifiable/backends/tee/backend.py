@@ -27,6 +27,7 @@ from verifiable.backends.tee.checks import TEE_CHECKS
 from verifiable.backends.tee.conclusions import rule
 from verifiable.backends.tee.format import BACKEND_ID, MODES, VERSION, Payload
 from verifiable.backends.tee.keys import TeeKey, key_under, simulator_key
+from verifiable.backends.tee.onchain import evidence_of
 from verifiable.errors import InvalidInput
 from verifiable.program.program import IntArray, Program
 from verifiable.statement.commitment import ProgramCommitment, commit_program
@@ -167,6 +168,10 @@ class TeeBackend:
     def decode_key(self, fields: Mapping[str, str]) -> Key:
         """Rebuild a key from the fields of a lock."""
         return TeeKey.from_fields(fields).to_key()
+
+    def door_evidence(self, proof: Proof, key: Key, options: Options) -> bytes:
+        """What the door of a chain takes as evidence: a registry of keys, and a key's signature."""
+        return evidence_of(proof, key)
 
 
 def _choice(options: Options, name: str, choices: tuple[Chosen, ...]) -> Chosen:

@@ -18,9 +18,14 @@ from verifiable.backends.tee.evidence import Report
 from verifiable.backends.tee.format import BACKEND_ID, VERSION
 from verifiable.backends.tee.roots import BUILTIN_SIMULATED_ROOTS, VENDOR_ROOTS
 from verifiable.errors import MalformedFile
-from verifiable.statement.attestation import AttestationKind, AttestationPolicy, Reference
+from verifiable.statement.attestation import (
+    AttestationKind,
+    AttestationPolicy,
+    KeyRegistry,
+    Reference,
+)
 from verifiable.statement.attestation_json import ATTESTATION_KINDS, register_bytes
-from verifiable.statement.hashing import keccak
+from verifiable.statement.hashing import DIGEST_BYTES, keccak
 from verifiable.statement.policy import Policy
 
 __all__ = [
@@ -37,7 +42,9 @@ __all__ = [
 MAX_WORKLOADS = 32
 
 _KEY_DOMAIN = b"verifiable/tee-key/v1\x00"
+_ON_CHAIN_DOMAIN = b"verifiable/tee-key-on-chain/v1\x00"
 _KEY_FIELDS = ("version", "workloads", "roots")
+_REGISTRY_FIELD = "registry"
 _VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){2}", re.ASCII)
 _ROOTS = re.compile(r"[0-9a-f]{64}(,[0-9a-f]{64}){0,31}", re.ASCII)
 _WORKLOAD = re.compile(
@@ -124,15 +131,27 @@ class TeeKey:
         version: of the binding.
         workloads: what may attest, sorted by text.
         roots: SHA-256 of the DER of roots that count, sorted.
+        registry: where a chain looks up keys of enclaves; None: evidence is judged off chain only.
     """
 
     version: str
     workloads: tuple[Workload, ...]
     roots: tuple[bytes, ...]
+    registry: KeyRegistry | None = None
 
     @property
     def digest(self) -> bytes:
-        """keccak-256 over all fields, each after its length."""
+        """keccak-256 over all fields; a registry is hashed on top of the digest without one."""
+        base, registry = self.base_digest, self.registry
+        if registry is None:
+            return base
+        place = registry.chain_id.to_bytes(DIGEST_BYTES, "big") + registry.address
+        assurance = bytes((registry.hardware_only,))
+        return keccak(_ON_CHAIN_DOMAIN + base + place + registry.code_hash + assurance)
+
+    @property
+    def base_digest(self) -> bytes:
+        """keccak-256 over all fields but the registry, each after its length."""
         parts = (self.version, *(item.text for item in self.workloads))
         texts = b"".join(len(text).to_bytes(2, "big") + text.encode("ascii") for text in parts)
         return keccak(
@@ -146,10 +165,17 @@ class TeeKey:
             "workloads": ",".join(item.text for item in self.workloads),
             "roots": ",".join(root.hex() for root in self.roots),
         }
+        if self.registry is not None:
+            fields[_REGISTRY_FIELD] = self.registry.text
         return Key(backend=BACKEND_ID, digest=self.digest, fields=MappingProxyType(fields))
 
     @classmethod
-    def of(cls, references: Iterable[Reference], roots: Iterable[bytes]) -> TeeKey:
+    def of(
+        cls,
+        references: Iterable[Reference],
+        roots: Iterable[bytes],
+        registry: KeyRegistry | None = None,
+    ) -> TeeKey:
         """The key of some reference values under some roots.
 
         Raises:
@@ -168,6 +194,7 @@ class TeeKey:
             version=VERSION,
             workloads=tuple(workloads[text] for text in sorted(workloads)),
             roots=anchors,
+            registry=registry,
         )
 
     @classmethod
@@ -177,8 +204,8 @@ class TeeKey:
         Raises:
             MalformedFile: a field is missing, unknown or not canonical.
         """
-        if set(fields) != set(_KEY_FIELDS):
-            odd = sorted(set(fields) ^ set(_KEY_FIELDS))[0]
+        if set(fields) - {_REGISTRY_FIELD} != set(_KEY_FIELDS):
+            odd = sorted((set(fields) - {_REGISTRY_FIELD}) ^ set(_KEY_FIELDS))[0]
             raise _bad_key(odd, "this field is missing or unknown")
         if _VERSION.fullmatch(fields["version"]) is None:
             raise _bad_key("version", "not as the format says")
@@ -186,7 +213,8 @@ class TeeKey:
             raise _bad_key("roots", "not as the format says")
         roots = tuple(bytes.fromhex(text) for text in fields["roots"].split(","))
         workloads = tuple(_read_workload(text) for text in fields["workloads"].split(","))
-        key = cls(version=fields["version"], workloads=workloads, roots=roots)
+        registry = _read_registry(fields.get(_REGISTRY_FIELD))
+        key = cls(version=fields["version"], workloads=workloads, roots=roots, registry=registry)
         if (
             list(roots) != sorted(set(roots))
             or [item.text for item in workloads] != sorted({item.text for item in workloads})
@@ -211,6 +239,15 @@ def _read_workload(text: str) -> Workload:
     ):
         raise _bad_key("workloads", "registers that do not identify code")
     return Workload(kind=kind, registers=registers, digest=bytes.fromhex(match[4]), minimum_svn=svn)
+
+
+def _read_registry(text: str | None) -> KeyRegistry | None:
+    if text is None:
+        return None
+    registry = KeyRegistry.of_text(text)
+    if registry is None:
+        raise _bad_key(_REGISTRY_FIELD, "not as the format says")
+    return registry
 
 
 def _bad_key(name: str, what: str) -> MalformedFile:
@@ -256,4 +293,4 @@ def key_under(program_root: bytes, policy: Policy) -> TeeKey | None:
     if "simulated_tee" in policy.allow_insecure:
         references += builtin_references(program_root)
         roots.update(BUILTIN_SIMULATED_ROOTS.values())
-    return TeeKey.of(references, roots) if references else None
+    return TeeKey.of(references, roots, demands.registry) if references else None
