@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["Tail", "encode_array", "encode_struct", "encode_text", "encode_words", "word"]
+__all__ = [
+    "Tail",
+    "encode_array",
+    "encode_bytes",
+    "encode_struct",
+    "encode_text",
+    "encode_words",
+    "word",
+]
 
 WORD = 32
 
@@ -49,7 +57,11 @@ def encode_array(items: Sequence[Tail]) -> Tail:
     return Tail(word(len(items)) + (encode_struct(items) if items else b""))
 
 
-def encode_text(text: str) -> Tail:
-    """A `string`: byte count, then UTF-8 padded to whole words."""
-    data = text.encode("utf-8")
+def encode_bytes(data: bytes) -> Tail:
+    """A `bytes`: byte count, then the bytes padded to whole words."""
     return Tail(word(len(data)) + data + bytes(-len(data) % WORD))
+
+
+def encode_text(text: str) -> Tail:
+    """A `string`: the `bytes` of its UTF-8."""
+    return encode_bytes(text.encode("utf-8"))

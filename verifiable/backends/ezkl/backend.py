@@ -37,7 +37,7 @@ class EzklBackend:
     version = EZKL_VERSION
     checks = EZKL_CHECKS
     settings = ("srs", "srs_file")
-    cache_kinds = ("ezkl-keys", "ezkl-srs")
+    cache_kinds = ("ezkl-keys", "ezkl-srs", "ezkl-verifier")
 
     def __init__(
         self,
@@ -128,6 +128,17 @@ class EzklBackend:
             srs_label=srs_label(payload.s_g2, self._cache, self._listed_srs),
             policy=policy,
         )
+
+    def door_evidence(self, proof: Proof, key: Key, options: Options) -> bytes:
+        """The bytes that `EzklDoor` takes for a proof.
+
+        Raises:
+            ProvingError: (code `not-for-a-chain`) the proof hides values, or is not of this key.
+            SetupError, ResourceLimit, MissingDependency, Cancelled: as for proving.
+        """
+        from verifiable.backends.ezkl.onchain import artifact_words, evidence_of
+
+        return evidence_of(proof, key, artifact_words(proof, key, options))
 
     def setup_origin(self, fields: Mapping[str, str]) -> str:
         """Who made the reference string of a key, as far as this machine knows."""

@@ -177,10 +177,10 @@ class EzklKey:
         )
 
     @property
-    def digest(self) -> bytes:
-        """keccak-256 over all fields."""
+    def preimage(self) -> bytes:
+        """All fields, as `digest` hashes them and a contract reads them."""
         version = self.ezkl_version.encode("ascii")
-        return keccak(
+        return (
             _KEY_DOMAIN
             + bytes((len(version),))
             + version
@@ -191,6 +191,11 @@ class EzklKey:
             + self.vka_digest
             + self.proof_length.to_bytes(4, "big")
         )
+
+    @property
+    def digest(self) -> bytes:
+        """keccak-256 over all fields."""
+        return keccak(self.preimage)
 
     def to_key(self) -> Key:
         """The key as locks and registries hold it."""
