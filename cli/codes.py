@@ -49,6 +49,9 @@ _GENERAL = {
     "--registry URL/ADDRESS.",
     "record-needed": "The registry is named, but not which of its records counts: anyone may "
     "register any program. Give --record with the id that `verifiable register` printed.",
+    "key-without-record": "A file with keys (--key) is named, but no record on chain that could "
+    "vouch for one. Give --registry and --record; or --lock instead, if you trust the file's "
+    "author.",
     "two-records": "The policy pins a record, and another registry, record or chain is given. "
     "Leave it out, or change the policy.",
     "view-without-registry": "A view of a chain was given, but the policy pins no record that it "

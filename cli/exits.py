@@ -27,6 +27,7 @@ _USAGE_CODES = frozenset(
         "confirmation-needed",
         "index-needed",
         "key-not-in-lock",
+        "key-without-record",
         "floor-not-reached",
         "floor-without-data",
         "level-without-proofs",

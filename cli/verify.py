@@ -49,6 +49,13 @@ _MARKS = {"ok": "ok", "failed": "FAILED", "skipped": "not run", "undecided": "un
 @click.argument("proof", type=FILE)
 @click.option("--program", type=FILE, help="The program; its key is derived here if need be.")
 @click.option("--lock", type=FILE, help="Trusted programs and keys (see `verifiable lock`).")
+@click.option(
+    "--key",
+    "key_file",
+    type=FILE,
+    metavar="LOCK",
+    help="A lock by anybody, whose key counts if the --record holds its digest.",
+)
 @click.option("--policy", type=FILE, help="What you demand of a proof, a JSON file.")
 @time_option
 @click.option(
@@ -106,6 +113,7 @@ def command(
     proof: Path,
     program: Path | None,
     lock: Path | None,
+    key_file: Path | None,
     policy: Path | None,
     now: datetime | None,
     input_path: Path | None,
@@ -145,6 +153,7 @@ def command(
             policy=policy,
             program=program,
             lock=lock,
+            key_file=key_file,
             inputs=input_path,
             index=index,
             allow_insecure_setup=allow_insecure_setup,

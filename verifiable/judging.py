@@ -39,6 +39,9 @@ from verifiable.sources import (
     proof_of,
     quantised_input,
 )
+from verifiable.statement.lock import Lock
+from verifiable.statement.policy import Policy
+from verifiable.statement.proof import Proof
 from verifiable.statement.verdict import Verdict
 from verifiable.statement.view import ChainView
 from verifiable.verification import evaluate as judge
@@ -53,6 +56,7 @@ def evaluate(
     policy: PolicySource = None,
     program: ProgramSource | None = None,
     lock: LockSource = None,
+    key_file: LockSource = None,
     inputs: InputSource | None = None,
     index: int | None = None,
     allow_insecure_setup: bool = False,
@@ -125,6 +129,7 @@ def evaluate(
         )
     read_chain_s = time.perf_counter() - began_s
     pinned = lock_of(lock)
+    claimed = _claimed(lock_of(key_file), decoded, demanded)
     loaded = None if program is None else program_of(program)
     folder = None if cache_dir is None else Path(cache_dir)
     held = None
@@ -146,8 +151,10 @@ def evaluate(
         except SetupError as error:
             reason = (f"{error.what}{f': {error.why}' if error.why else ''}", error.hint)
         else:
-            if found is not None:
+            if found is not None and trusted is not None:
                 known[decoded.backend] = found
+            elif found is not None:  # of the game that the proof names, for the record to confirm
+                claimed.setdefault(decoded.backend, found.fields)
         derive_key_s = time.perf_counter() - derive_began_s
     elif loaded is not None and needs_key(decoded, demanded, pinned, known):
         early = examine(
@@ -192,6 +199,7 @@ def evaluate(
         lock=pinned,
         inputs=held,
         keys=known or None,
+        claimed=claimed,
         recheck=recheck,
         cache_dir=folder,
     )
@@ -213,6 +221,7 @@ def verify(
     policy: PolicySource = None,
     program: ProgramSource | None = None,
     lock: LockSource = None,
+    key_file: LockSource = None,
     inputs: InputSource | None = None,
     index: int | None = None,
     allow_insecure_setup: bool = False,
@@ -244,6 +253,8 @@ def verify(
         program: the program that the proof must be about. Its key is derived here, by the
             backend's whole setup unless cached, if no lock holds it.
         lock: trusted programs and their keys; then the program is not needed.
+        key_file: a lock that you need not trust, where a record is pinned: its key of the program
+            counts if the record holds the key's digest.
         inputs: the raw input, where the proof does not show it, or to compare.
         index: the row, where `inputs` holds several.
         allow_insecure_setup: accept a setup whose maker can forge proofs.
@@ -286,6 +297,7 @@ def verify(
         policy=policy,
         program=program,
         lock=lock,
+        key_file=key_file,
         inputs=inputs,
         index=index,
         allow_insecure_setup=allow_insecure_setup,
@@ -319,3 +331,22 @@ def verify(
         code=first.code,
         hint=first.hint,
     )
+
+
+def _claimed(key_file: Lock | None, proof: Proof, policy: Policy) -> dict[str, Mapping[str, str]]:
+    """By backend id the fields of the program's keys in a file that nobody need trust.
+
+    Raises:
+        InvalidInput: no record is pinned that could vouch for them.
+    """
+    if key_file is None:
+        return {}
+    if policy.registry is None:
+        raise InvalidInput(
+            "a file with keys is named, but no record that could vouch for one",
+            where="key_file",
+            hint="give --registry and --record; or --lock instead, if you trust its author",
+            code="key-without-record",
+        )
+    entry = key_file.entry(proof.statement.program_root)
+    return {} if entry is None else dict(entry.backends)

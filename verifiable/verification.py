@@ -23,9 +23,9 @@ from verifiable.errors import (
     MissingDependency,
     ResourceLimit,
     Undecided,
-    VerifiableError,
     VerificationError,
 )
+from verifiable.key_origin import find_key, told
 from verifiable.program.border import dequantise
 from verifiable.program.program import IntArray, Program
 from verifiable.statement import checks as table
@@ -40,7 +40,6 @@ from verifiable.statement.registry import (
     examine_registered_key,
     limits_of_view,
     record_established,
-    record_of,
 )
 from verifiable.statement.statement import ZERO_CONTEXT
 from verifiable.statement.strict_json import encode_hex
@@ -60,6 +59,7 @@ def evaluate(
     lock: Lock | None = None,
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     keys: Mapping[str, Key] | None = None,
+    claimed: Mapping[str, Mapping[str, str]] | None = None,
     recheck: bool = False,
     cache_dir: Path | None = None,
 ) -> Verdict:
@@ -80,6 +80,8 @@ def evaluate(
             shapes). Needed if the proof does not show them; compared if it does.
         keys: by backend id a key that this verifier derived from the program itself; takes
             precedence over the lock's.
+        claimed: by backend id the fields of a key, from anybody: it counts where the policy pins
+            a record that holds its digest, and no key is in `keys` or the lock.
         recheck: also run the program, where the backend offers that, and demand the same result.
         cache_dir: where this verifier keeps what backends know by themselves; their default if
             None.
@@ -94,39 +96,36 @@ def evaluate(
 
     Soundness:
         Nothing is believed because the proof says so: roots are computed from the values, the
-        program comes from the caller, the key from the caller or the lock, and an error inside
-        the backend counts against the proof. A view is believed as far as the policy's pin goes.
+        program comes from the caller, the key from the caller or the lock, or it is the one whose
+        digest a pinned record holds, and an error inside the backend counts against the proof. A
+        view is believed as far as the policy's pin goes.
     """
     _check_arguments(policy, view, now, keys)
     proof = _decoded(proof)
     held = hold_inputs(proof, inputs)
     backend, accepted = _find_backend(proof, policy, cache_dir)
     _check_recheck(backend, recheck)
-    key, key_check = _find_key(proof, policy, backend, lock, keys)
+    key = find_key(proof, policy, backend, lock=lock, keys=keys, claimed=claimed, view=view)
     record = examine_record(policy, view, proof.statement)
     checks = _statement_checks(proof, policy, backend, accepted, held, program, lock, record)
     if record:
-        digest = None if key is None else key.digest
+        digest = None if key.key is None else key.key.digest
         record = (*record, examine_registered_key(proof.backend, digest, view, record))
     judgement = _judge(
         proof,
         policy,
         backend,
-        key,
+        key.key,
         held,
         program,
-        [*checks, key_check, *record],
+        [*checks, key.check, *record],
         view=view,
         now=now,
         recheck=recheck,
     )
     version_check = _examine_verified_version(proof, policy, judgement)
-    checks += [judgement.checks[0], version_check, key_check, *record, *judgement.checks[1:]]
-    own = (keys is not None and proof.backend in keys) or key_check.found == _POLICY_KEY
-    origin = "" if own else key_check.found or "no key"
-    seen = record_of(view)
-    if origin and record and record[-1].ok and seen is not None:
-        origin += f" and registered by {encode_hex(seen.registrant)}"
+    checks += [judgement.checks[0], version_check, key.check, *record, *judgement.checks[1:]]
+    origin = key.origin if key.check.ok else key.origin or key.check.found or "no key"
     return _conclude(proof, tuple(checks), judgement, held, policy, view, key_origin=origin)
 
 
@@ -163,6 +162,7 @@ def verify(
     lock: Lock | None = None,
     inputs: Mapping[str, npt.ArrayLike] | None = None,
     keys: Mapping[str, Key] | None = None,
+    claimed: Mapping[str, Mapping[str, str]] | None = None,
     recheck: bool = False,
     cache_dir: Path | None = None,
 ) -> Verdict:
@@ -185,6 +185,7 @@ def verify(
         lock=lock,
         inputs=inputs,
         keys=keys,
+        claimed=claimed,
         recheck=recheck,
         cache_dir=cache_dir,
     )
@@ -305,15 +306,9 @@ def _find_backend(
         return None, table.ST_2.undecided(
             "backend-not-installed",
             expected=proof.backend,
-            found=_told(cause),
+            found=told(cause),
             hint="install the package that brings this backend, or repair it",
         )
-
-
-def _told(cause: BaseException) -> str:
-    """An error as one bounded line."""
-    text = str(cause) if isinstance(cause, VerifiableError) else repr(cause)
-    return text[:400]
 
 
 def _declared(backend: Backend) -> tuple[CheckSpec, ...]:
@@ -322,66 +317,6 @@ def _declared(backend: Backend) -> tuple[CheckSpec, ...]:
 
 
 _TIMED_DEMANDS = frozenset(("maximum_age_s", "assurance"))
-_POLICY_KEY = "derived by this verifier from its policy"
-
-
-def _find_key(
-    proof: Proof,
-    policy: Policy,
-    backend: Backend | None,
-    lock: Lock | None,
-    keys: Mapping[str, Key] | None,
-) -> tuple[Key | None, Check]:
-    # KEY-1: a key counts only if this verifier or the lock's author derived it.
-    expected = "a key derived from the program by this verifier or by the lock's author"
-    if backend is None:
-        return None, table.KEY_1.skipped(hint="there is no backend to hold a key for")
-    if keys is not None and proof.backend in keys:
-        key = keys[proof.backend]
-        if key.backend != proof.backend:
-            return None, table.KEY_1.failed(
-                "key-of-another-backend", expected=proof.backend, found=key.backend
-            )
-        kept = " (kept in its cache)" if key.from_cache else ""
-        return key, table.KEY_1.ok(expected=expected, found=f"derived by this verifier{kept}")
-    entry = None if lock is None else lock.entry(proof.statement.program_root)
-    fields = None if entry is None else entry.backends.get(proof.backend)
-    if fields is None and isinstance(backend, TimedJudge):
-        return _key_of_policy(proof, policy, backend, expected)
-    if fields is None:
-        return None, table.KEY_1.undecided(
-            "no-key",
-            expected=expected,
-            found="no key",
-            hint="give --program, so that the key is derived here, or --lock with a lock that "
-            "holds it",
-        )
-    try:
-        key = backend.decode_key(fields)
-    except Exception as cause:
-        return None, table.KEY_1.undecided(
-            "malformed-key", expected=expected, found=_told(cause), hint="write the lock again"
-        )
-    if key.backend != proof.backend:
-        return None, table.KEY_1.failed(
-            "key-of-another-backend", expected=proof.backend, found=key.backend
-        )
-    return key, table.KEY_1.ok(expected=expected, found="derived by the lock's author")
-
-
-def _key_of_policy(
-    proof: Proof, policy: Policy, backend: TimedJudge, expected: str
-) -> tuple[Key | None, Check]:
-    """KEY-1 where the relying party's policy itself says which code may vouch for a program."""
-    key = backend.key_under(proof.statement.program_root, policy)
-    if key is not None:
-        return key, table.KEY_1.ok(expected=expected, found=_POLICY_KEY)
-    return None, table.KEY_1.undecided(
-        "no-key",
-        expected=expected,
-        found="no key: the policy accepts no code",
-        hint="name reference values in the policy, or give --lock with a lock that holds the key",
-    )
 
 
 def _judge(
@@ -430,7 +365,7 @@ def _judge(
             table.ST_14.undecided(
                 "verifier-trouble",
                 expected="the backend judges the evidence",
-                found=_told(cause),
+                found=told(cause),
                 hint="free memory and disk space, or verify on another machine",
             ),
         )
@@ -441,7 +376,7 @@ def _judge(
             table.ST_14.failed(
                 "verifier-error",
                 expected="the backend judges the evidence",
-                found=_told(cause),
+                found=told(cause),
                 hint="the evidence may be crafted, or the backend is broken",
             ),
         )

@@ -21,7 +21,7 @@ from verifiable.statement.commitment import commit_program
 from verifiable.statement.hashing import keccak
 from verifiable.statement.policy import Policy
 from verifiable.statement.registry import REGISTRY_CHECKS
-from verifiable.statement.verdict import Verdict
+from verifiable.statement.verdict import Check, Verdict
 from verifiable.statement.view import (
     DEVELOPMENT_CHAIN_ID,
     AssertionView,
@@ -243,6 +243,104 @@ def test_rg_9_a_lock_cannot_stand_in_for_the_registrant() -> None:
 def test_rg_9_a_backend_without_a_registered_key() -> None:
     bare = replace(RECORD, keys={backend_selector("gkr"): TOY_KEY.digest})
     refused(judged(showing(record=bare)), "RG-9", "key-not-registered")
+
+
+def brought(key: Key) -> Any:
+    """What a backend answers whose proofs bring a key."""
+    return lambda _self, _proof: key
+
+
+def key_check(verdict: Verdict) -> Check:
+    return next(check for check in verdict.checks if check.id == "KEY-1")
+
+
+OTHER_KEY = Key(backend="toy", digest=keccak(b"another"), fields={"name": "another"})
+
+
+@pytest.mark.parametrize("source", ["a file", "the proof"])
+def test_key_1_the_registrant_vouches_for_a_key_by_anybody(
+    toy: Any, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    if source == "the proof":
+        monkeypatch.setattr(toy, "key_in", brought(TOY_KEY), raising=False)
+    claimed = {"toy": TOY_KEY.fields} if source == "a file" else None
+    verdict = judged(keys=None, claimed=claimed)
+    assert verdict.outcome == "proven"
+    assert key_check(verdict).found == "vouched for by the registrant of the pinned record"
+    told = [text for text in verdict.does_not_establish if "(KEY-1)" in text]
+    assert told == [
+        "that the key belongs to the program: vouched for by the registrant of the pinned record, "
+        f"0x{REGISTRANT.hex()} (KEY-1)"
+    ]
+
+
+@pytest.mark.parametrize("source", ["a file", "the proof"])
+def test_key_1_without_a_record_nobody_vouches_for_such_a_key(
+    toy: Any, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """The prover, or whoever wrote the file, would choose the key."""
+    if source == "the proof":
+        monkeypatch.setattr(toy, "key_in", brought(TOY_KEY), raising=False)
+    claimed = {"toy": TOY_KEY.fields} if source == "a file" else None
+    roots = frozenset((ROOT,))
+    verdict = evaluate(
+        dense_case().proof, replace(TOY_POLICY, program_roots=roots), claimed=claimed
+    )
+    assert verdict.outcome == "undecided"
+    assert (key_check(verdict).status, key_check(verdict).code) == ("undecided", "no-key")
+
+
+@pytest.mark.parametrize("source", ["a file", "the proof"])
+def test_key_1_such_a_key_is_the_record_s_or_nobody_s(
+    toy: Any, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    if source == "the proof":
+        monkeypatch.setattr(toy, "key_in", brought(OTHER_KEY), raising=False)
+    claimed = {"toy": OTHER_KEY.fields} if source == "a file" else None
+    verdict = judged(keys=None, claimed=claimed)
+    refused(verdict, "RG-9", "registered-key-differs")
+    assert key_check(verdict).status == "skipped"
+    bare = showing(record=replace(RECORD, keys={}))
+    verdict = judged(bare, keys=None, claimed=claimed)
+    refused(verdict, "RG-9", "key-not-registered")
+    assert key_check(verdict).status == "skipped"
+
+
+def test_key_1_the_fields_are_hashed_here() -> None:
+    """A file may say what it likes beside the record's digest."""
+    verdict = judged(keys=None, claimed={"toy": {"name": "key", "digest": TOY_KEY.digest.hex()}})
+    assert verdict.outcome == "undecided"
+    assert key_check(verdict).code == "malformed-key"
+
+
+def test_key_1_a_backend_that_cannot_say_its_key_leaves_it_open(
+    toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: object, _proof: object) -> Key:
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(toy, "key_in", broken, raising=False)
+    verdict = judged(keys=None)
+    assert verdict.outcome == "undecided"
+    assert key_check(verdict).code == "malformed-key"
+    foreign = replace(TOY_KEY, backend="other")
+    monkeypatch.setattr(toy, "key_in", brought(foreign))
+    verdict = judged(keys=None)
+    assert verdict.outcome == "not_proven"
+    assert verdict.failed[0].code == "key-of-another-backend"
+
+
+def test_key_1_what_is_trusted_comes_before_what_is_claimed() -> None:
+    claimed = {"toy": OTHER_KEY.fields}
+    assert key_check(judged(claimed=claimed)).found == "derived by this verifier"
+    by_lock = judged(keys=None, lock=lock_of(dense_program()), claimed=claimed)
+    assert key_check(by_lock).found == "derived by the lock's author"
+
+
+def test_key_1_a_record_that_was_not_read_vouches_for_nothing() -> None:
+    verdict = judged(None, keys=None, claimed={"toy": TOY_KEY.fields})
+    assert verdict.outcome == "undecided"
+    assert key_check(verdict).status == "skipped"
 
 
 def test_rg_9_is_not_run_without_a_key() -> None:

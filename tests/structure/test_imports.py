@@ -54,6 +54,7 @@ API_MODULES = {
     "deriving",
     "games",
     "judging",
+    "key_origin",
     "locking",
     "options",
     "proving",

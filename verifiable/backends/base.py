@@ -41,7 +41,7 @@ __all__ = [
     "Evidence",
     "Judgement",
     "Key",
-    "KeyOrigin",
+    "KeyInProof",
     "NodeSupport",
     "Options",
     "Setup",
@@ -49,9 +49,6 @@ __all__ = [
     "SoundnessLedger",
     "TimedJudge",
 ]
-
-KeyOrigin = str
-"""Who derived a key from the program: `verifier`, `lock` or `registry` (check KEY-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +245,21 @@ class Backend(Protocol):
 
         Raises:
             MalformedFile: a field is missing, unknown or not canonical.
+        """
+
+
+@runtime_checkable
+class KeyInProof(Protocol):
+    """A backend whose proofs bring the key that they were made under.
+
+    It is the prover's word, and counts only where a record that the policy pins holds its digest.
+    """
+
+    def key_in(self, proof: Proof) -> Key:
+        """The key of a payload, of which nothing has been checked.
+
+        Raises:
+            MalformedProof: the payload cannot be decoded.
         """
 
 

@@ -92,6 +92,11 @@ class GkrBackend:
         """Check a proof's payload against its statement."""
         return judge_payload(proof, commitment, inputs, outputs, key, policy, program)
 
+    def key_in(self, proof: Proof) -> Key:
+        """The key that a proof brings: the prover's word, of which nothing has been checked."""
+        payload = Payload.decode(proof.payload)
+        return GkrKey.of(payload.vk, payload.weights).to_key()
+
     def decode_key(self, fields: Mapping[str, str]) -> Key:
         """Rebuild a key from the fields of a lock."""
         return GkrKey.from_fields(fields).to_key()
