@@ -78,6 +78,7 @@ $(CONTRACTS): contracts/package-lock.json
 
 contracts: $(STAMP) $(CONTRACTS)
 	cd contracts && $(FORGE) fmt
+	cd examples/escrow && ../../contracts/$(FORGE) fmt
 	$(BIN)/python contracts/build.py
 	cd contracts && $(FORGE) test --match-path 'test/**/*.gas.t.sol'
 	FOUNDRY_PROFILE=thorough $(MAKE) contracts-check
@@ -91,6 +92,7 @@ contracts-check: $(STAMP) $(CONTRACTS)
 	cd contracts && $(FORGE) build --sizes --skip './test/**'
 	cd contracts && FORGE_SNAPSHOT_CHECK=true $(FORGE) test
 	cd contracts && FORGE_SNAPSHOT_CHECK=true FOUNDRY_HARDFORK=osaka $(FORGE) test
+	cd examples/escrow && ../../contracts/$(FORGE) fmt --check && ../../contracts/$(FORGE) test
 
 # In an environment of its own: it needs a web3 that is too old for the project.
 $(SLITHER)/.installed:

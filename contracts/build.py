@@ -1,11 +1,12 @@
 """Write the artifacts of the contracts: ABI, bytecode, settings and hashes of the sources.
 
-    python contracts/build.py            write verifiable/chain/artifacts
+    python contracts/build.py            write verifiable/chain/artifacts, and those of examples
     python contracts/build.py --check    compare byte for byte, write nothing
 
 Needs Node and `npm ci` in this folder. Users of the package need neither: artifacts are committed.
 The compiler gets all sources under `src` in one standard-JSON input; its settings are those of
-`foundry.toml`, so forge tests what is shipped.
+`foundry.toml`, so forge tests what is shipped. The contracts of an example are compiled by
+themselves, against those sources, and their artifacts lie in the example's folder.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-ARTIFACTS = HERE.parent / "verifiable" / "chain" / "artifacts"
+ROOT = HERE.parent
+ARTIFACTS = ROOT / "verifiable" / "chain" / "artifacts"
+EXAMPLES = ROOT / "examples"
 DEADLINE_S = 600
 
 
@@ -30,49 +33,68 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write the artifacts of the contracts.")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
-    artifacts = compile_all()
-    stale = [name for name, text in artifacts.items() if _read(ARTIFACTS / name) != text]
-    extra = sorted({path.name for path in ARTIFACTS.glob("*.json")} - set(artifacts))
+    artifacts = compile_all() | compile_examples()
+    stale = [path for path, text in artifacts.items() if _read(path) != text]
+    extra = sorted(set(ARTIFACTS.glob("*.json")) - set(artifacts))
     if check:
-        for name in stale:
-            print(f"{name}: not what the sources compile to; run `make contracts`")
-        for name in extra:
-            print(f"{name}: no contract has this name; delete it")
+        for path in stale:
+            print(f"{path.name}: not what the sources compile to; run `make contracts`")
+        for path in extra:
+            print(f"{path.name}: no contract has this name; delete it")
         return 1 if stale or extra else 0
-    for name in stale:
-        (ARTIFACTS / name).write_text(artifacts[name], encoding="utf-8")
-        print(f"wrote {name}")
-    for name in extra:
-        (ARTIFACTS / name).unlink()
-        print(f"deleted {name}")
+    for path in stale:
+        path.write_text(artifacts[path], encoding="utf-8")
+        print(f"wrote {path.name}")
+    for path in extra:
+        path.unlink()
+        print(f"deleted {path.name}")
     return 0
 
 
-def compile_all() -> dict[str, str]:
-    """File name and text of the artifact of every deployable contract under `src`."""
+def compile_all() -> dict[Path, str]:
+    """File and text of the artifact of every deployable contract under `src`."""
     sources = {
         path.relative_to(HERE).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted((HERE / "src").rglob("*.sol"))
     }
+    return _compiled(sources, _settings(), ARTIFACTS)
+
+
+def compile_examples() -> dict[Path, str]:
+    """The same of the contracts of examples: what they import of ours is found under `src`."""
+    artifacts: dict[Path, str] = {}
+    settings = _settings() | {"remappings": ["verifiable/=src/"]}
+    for folder in sorted(path.parent for path in EXAMPLES.glob("*/src")):
+        sources = {
+            path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted((folder / "src").rglob("*.sol"))
+        }
+        artifacts |= _compiled(sources, settings, folder)
+    return artifacts
+
+
+def _compiled(sources: dict[str, str], settings: dict[str, Any], folder: Path) -> dict[Path, str]:
+    """Artifacts of the deployable contracts that these sources define."""
     output = _solc(
         {
             "language": "Solidity",
             "sources": {name: {"content": text} for name, text in sources.items()},
-            "settings": _settings(),
+            "settings": settings,
         }
     )
     problems = [item["formattedMessage"] for item in output.get("errors", ())]
     if problems:
         sys.exit("\n".join(problems))
-    artifacts: dict[str, str] = {}
-    for contracts in output["contracts"].values():
+    artifacts: dict[Path, str] = {}
+    for source, contracts in output["contracts"].items():
         for name, contract in contracts.items():
-            if not _deployable(contract):
+            if source not in sources or not _deployable(contract):
                 continue
-            if f"{name}.json" in artifacts:
+            path = folder / f"{name}.json"
+            if path in artifacts:
                 sys.exit(f"two contracts are called {name}")
-            text = json.dumps(_artifact(name, contract, sources), indent=1, sort_keys=True)
-            artifacts[f"{name}.json"] = text + "\n"
+            text = json.dumps(_artifact(name, contract), indent=1, sort_keys=True)
+            artifacts[path] = text + "\n"
     return artifacts
 
 
@@ -120,7 +142,7 @@ def _solc(request: dict[str, Any]) -> dict[str, Any]:
     return output
 
 
-def _artifact(name: str, contract: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
+def _artifact(name: str, contract: dict[str, Any]) -> dict[str, Any]:
     """What is committed of one contract; its sources are all files that it was compiled from."""
     metadata = json.loads(contract["metadata"])
     creation, runtime = contract["evm"]["bytecode"], contract["evm"]["deployedBytecode"]
@@ -137,7 +159,7 @@ def _artifact(name: str, contract: dict[str, Any], sources: dict[str, str]) -> d
             "version": metadata["compiler"]["version"],
             "settings": metadata["settings"],
         },
-        "sources": {path: _sha256(path, sources) for path in metadata["sources"]},
+        "sources": {path: _sha256(path) for path in metadata["sources"]},
         "license": metadata["sources"][target]["license"],
     }
 
@@ -154,12 +176,11 @@ def _abi_order(item: dict[str, Any]) -> tuple[str, str, str]:
     return (item["type"], item.get("name", ""), json.dumps(item.get("inputs", []), sort_keys=True))
 
 
-def _sha256(path: str, sources: dict[str, str]) -> str:
-    if path in sources:
-        data = (HERE / path).read_bytes()
-    else:
-        data = (HERE / "node_modules" / path).read_bytes()  # an import from a library
-    return hashlib.sha256(data).hexdigest()
+def _sha256(path: str) -> str:
+    """Of a source of ours, of an example, or of a library."""
+    first = path.partition("/")[0]
+    root = {"src": HERE, "examples": ROOT}.get(first, HERE / "node_modules")
+    return hashlib.sha256((root / path).read_bytes()).hexdigest()
 
 
 def _read(path: Path) -> str | None:
