@@ -181,7 +181,8 @@ def _show(out: Console, report: AuditReport) -> None:
         out.line(f"  - {sentence}")
     told = {"equal": "EQUAL", "differ": "DIFFERENT", "undecided": "UNDECIDED"}[report.commitments]
     checks = counted(len(report.findings), "check", "checks")
-    out.line(f"COMMITMENTS {told}: {checks}", style=_STYLES[report.result])
+    floor = "; the floor of agreement is not reached" if report.below_floor else ""
+    out.line(f"COMMITMENTS {told}: {checks}{floor}", style=_STYLES[report.result])
 
 
 def _show_agreement(out: Console, report: AuditReport) -> None:

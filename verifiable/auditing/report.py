@@ -155,6 +155,11 @@ class AuditReport:
         return "passed" if found == {"ok"} else "undecided"
 
     @property
+    def below_floor(self) -> bool:
+        """Whether the program was found to agree with its model too seldom."""
+        return any(item.check.id == AU_9.id and item.check.status == "failed" for item in self.bad)
+
+    @property
     def bad(self) -> tuple[AuditFinding, ...]:
         """What did not pass, failures first."""
         order = {"failed": 0, "undecided": 1, "skipped": 2}
