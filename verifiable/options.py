@@ -6,7 +6,6 @@ backend does not take is refused by the name under which it was given, never ign
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +106,7 @@ def backend_options(
         "nonce": None if nonce is None else nonce.hex(),
         "salt": None if salt is None else salt.hex(),
         "quorum": None if quorum is None else str(Path(quorum)),
-        "quorum_secrets": "\0".join(map(os.fspath, quorum_secrets)) or None,
+        "quorum_secrets": "\0".join(str(Path(item)) for item in quorum_secrets) or None,
         "quorum_password_file": None
         if quorum_password_file is None
         else str(Path(quorum_password_file)),
