@@ -86,7 +86,7 @@ abstract contract VerifiedInference {
         bytes32 request,
         IInferenceVerifier.Evidence[] calldata evidence
     ) internal returns (bytes32 statementDigest) {
-        // INVARIANT IV-40: the statement is this contract's: its program, its caller, its request.
+        // INVARIANT IV-60: the statement is this contract's: its program, its caller, its request.
         IEvidenceDoor.Statement memory statement = IEvidenceDoor.Statement({
             programRoot: PROGRAM_ROOT,
             inputRoot: inputRoot,
@@ -94,7 +94,7 @@ abstract contract VerifiedInference {
             context: contextOf(msg.sender, request)
         });
 
-        // INVARIANT IV-41: what is enough is this contract's choice, never the caller's.
+        // INVARIANT IV-61: what is enough is this contract's choice, never the caller's.
         IInferenceVerifier.Clause[] memory anyOf = _accepted();
 
         // The router calls doors that its own code names, and they change nothing: no way back here.
@@ -102,7 +102,7 @@ abstract contract VerifiedInference {
             ? ROUTER.verifyPolicySimulated(RECORD_ID, statement, anyOf, evidence)
             : ROUTER.verifyPolicy(RECORD_ID, statement, anyOf, evidence);
 
-        // INVARIANT IV-42: an answer counts once; evidence has many encodings, a statement has one.
+        // INVARIANT IV-62: an answer counts once; evidence has many encodings, a statement has one.
         if (consumed[msg.sender][statementDigest]) {
             revert VerifiedInference_AlreadyUsed(msg.sender, statementDigest);
         }

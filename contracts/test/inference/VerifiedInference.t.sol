@@ -90,7 +90,7 @@ contract VerifiedInference_Test is AttestationKit {
         vm.assertTrue(_consumer.contextOf(ALICE, REQUEST) != context, "one for two chains");
     }
 
-    function test_useInference_IV40_forAnother_reverts() external {
+    function test_useInference_IV60_forAnother_reverts() external {
         IInferenceVerifier.Evidence[] memory evidence =
             _evidence(ENCLAVE, _consumer.contextOf(ALICE, REQUEST));
         Remembers other = new Remembers(_router, _recordId, false, "tee");
@@ -107,7 +107,7 @@ contract VerifiedInference_Test is AttestationKit {
         _consumer.answer(INPUT, OUTPUT, REQUEST, evidence);
     }
 
-    function test_useInference_IV41_ownPolicy_reverts() external {
+    function test_useInference_IV61_ownPolicy_reverts() external {
         Remembers strict = new Remembers(_router, _recordId, false, "ezkl");
         IInferenceVerifier.Evidence[] memory evidence =
             _evidence(ENCLAVE, strict.contextOf(ALICE, REQUEST));
@@ -118,7 +118,7 @@ contract VerifiedInference_Test is AttestationKit {
         strict.answer(INPUT, OUTPUT, REQUEST, evidence);
     }
 
-    function test_useInference_IV42_twice_reverts() external {
+    function test_useInference_IV62_twice_reverts() external {
         bytes32 context = _consumer.contextOf(ALICE, REQUEST);
         IInferenceVerifier.Evidence[] memory evidence = _evidence(ENCLAVE, context);
         vm.prank(ALICE);
@@ -133,7 +133,7 @@ contract VerifiedInference_Test is AttestationKit {
     }
 
     /// @dev Evidence of a statement by another key has other bytes, and says the same.
-    function test_useInference_IV42_otherEvidence_reverts() external {
+    function test_useInference_IV62_otherEvidence_reverts() external {
         bytes memory quote = _quote(ENCLAVE + 1);
         bytes memory pop = _pop(quote, ENCLAVE + 1);
         registry.registerKey(quote, platformId, CHALLENGE, _deadline(), pop);
