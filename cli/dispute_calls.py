@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .chain_options import address
+from .deploying import part_step
 from .spending import Step, address_text, hex_text
 
 if TYPE_CHECKING:
     from verifiable.chain.client import Chain
     from verifiable.chain.contracts.dispute_game import DisputeGame
-    from verifiable.chain.contracts.dispute_release import Part
     from verifiable.chain.signing import Signer
-    from verifiable.chain.transaction import Plan, Receipt, TxOptions
     from verifiable.dispute.game_log import AssertionState, GameLog, GameState
     from verifiable.statement.game import Params
 
@@ -72,32 +71,7 @@ def deployment_steps(chain: Chain, signer: Signer, params: Params) -> tuple[list
 
     parts = game_parts(params)
     missing = [part for part in parts if not chain.code(part.address)]
-    return [_step(chain, signer, part) for part in missing], parts[-1].address
-
-
-def _step(chain: Chain, signer: Signer, part: Part) -> Step:
-    from verifiable.chain.contracts.dispute_release import CANONICAL_SALT
-    from verifiable.chain.deployment import DEPLOYMENT_PROXY
-
-    name, arguments = part.artifact.name, part.arguments
-
-    def plan(options: TxOptions) -> Plan:
-        return chain.plan_deployment(
-            signer.address, part.artifact, *arguments, salt=CANONICAL_SALT, options=options
-        )
-
-    def send(options: TxOptions) -> Receipt | None:
-        return chain.deploy_deterministic(
-            signer, part.artifact, *arguments, salt=CANONICAL_SALT, options=options
-        ).receipt
-
-    return Step(
-        what=f"deploy {name}",
-        call=f"{name} (deployment)",
-        to=DEPLOYMENT_PROXY,
-        plan=None if arguments else plan,  # a constructor may ask what is not there yet
-        send=send,
-    )
+    return [part_step(chain, signer, part) for part in missing], parts[-1].address
 
 
 def params_document(params: Params) -> dict[str, object]:

@@ -19,6 +19,7 @@ from verifiable.chain.contract import Contract
 from verifiable.chain.contracts.attestation_errors import ERRORS, AttestationError
 from verifiable.chain.contracts.attestation_events import EVENTS, AttestationEvent
 from verifiable.chain.contracts.attestation_structs import Admission, Fault, Key, PckKey
+from verifiable.chain.contracts.genuine import CANONICAL_SALT, check_made
 from verifiable.chain.contracts.names import contract_names, snake_case
 from verifiable.chain.deployment import DEPLOYMENT_PROXY, create2_address, initcode
 from verifiable.chain.signing import Signer
@@ -28,8 +29,6 @@ from verifiable.errors import ChainError, Reverted
 __all__ = ["ARTIFACT", "CANONICAL_SALT", "AttestationRegistry", "Terms", "error_of"]
 
 ARTIFACT = load_artifact("AttestationRegistry")
-
-CANONICAL_SALT = bytes(32)
 
 _KINDS = MappingProxyType({kind.__name__: kind for kind in EVENTS})
 
@@ -105,18 +104,7 @@ class AttestationRegistry:
         # Code depends on the delay alone, not on the other arguments.
         delay_s = contract.call("delay", block=block)
         arguments = (DEPLOYMENT_PROXY, delay_s, bytes(16), 0)
-        try:
-            made = chain.created_code(initcode(ARTIFACT, arguments), block=block)
-        except Reverted:
-            made = b""
-        if made != chain.code(address, block):
-            raise ChainError(
-                f"the contract at 0x{address.hex()} was not made by this release's {ARTIFACT.name}",
-                where=chain.source,
-                why="its constructor leaves other code",
-                hint="check the address and the chain",
-                code="other-code",
-            )
+        check_made(chain, ARTIFACT, arguments, address, chain.code(address, block), block)
         return cls(contract)
 
     @classmethod

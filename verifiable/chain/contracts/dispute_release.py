@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from verifiable.chain.artifact import Artifact, load_artifact
 from verifiable.chain.calls import BlockTag
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
 from verifiable.chain.contracts.dispute_structs import Params, build, values_of
-from verifiable.chain.deployment import DEPLOYMENT_PROXY, check_code, create2_address, initcode
+from verifiable.chain.contracts.genuine import CANONICAL_SALT, Part, check_made
+from verifiable.chain.deployment import check_code
 from verifiable.chain.signing import Signer
 from verifiable.chain.transaction import TxOptions
 from verifiable.errors import ChainError, Reverted
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 GAME = load_artifact("DisputeGame")
-CANONICAL_SALT = bytes(32)
 MAX_DURATION_S = 7 * 24 * 3600
 """`MAX_DURATION` of the contract: no rules let an assertion stay undecided for so long."""
 
@@ -132,27 +131,12 @@ def read_release(chain: Chain, address: bytes, block: BlockTag = "latest") -> Re
     params = build(Params, game.call("params", block=block))
     _check_judge(chain, _JUDGE, judge, block)
     router_hash = _check_router(chain, router, block)
-    _check_made(chain, GAME, (judge, router, values_of(params)), address, code, block)
+    check_made(chain, GAME, (judge, router, values_of(params)), address, code, block)
     return Release(
         code_hash=keccak(code),
         code=JudgeCode(judge=_code_hash(_JUDGE), router=router_hash, families=_families_hash()),
         params=params,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One contract of a game, where the deployment proxy puts it."""
-
-    artifact: Artifact
-    arguments: tuple[Any, ...]
-
-    @property
-    def address(self) -> bytes:
-        """Where it stands, on every chain."""
-        return create2_address(
-            DEPLOYMENT_PROXY, CANONICAL_SALT, initcode(self.artifact, self.arguments)
-        )
 
 
 def game_parts(params: Params) -> tuple[Part, ...]:
@@ -226,36 +210,13 @@ def _check_router(chain: Chain, router: bytes, block: BlockTag) -> bytes:
     families = Contract(chain, _ROUTER, router).call("families", block=block)
     for artifact, family in zip(_FAMILIES, families, strict=True):
         _check_judge(chain, artifact, family, block)
-    _check_made(chain, _ROUTER, families, router, code, block)
+    check_made(chain, _ROUTER, families, router, code, block)
     return keccak(code)
 
 
 def _check_judge(chain: Chain, artifact: Artifact, address: bytes, block: BlockTag) -> None:
     code = chain.code(address, block)
     check_code(artifact, address, code, code_hash=_code_hash(artifact), where=chain.source)
-
-
-def _check_made(
-    chain: Chain,
-    artifact: Artifact,
-    arguments: Sequence[Any],
-    address: bytes,
-    code: bytes,
-    block: BlockTag,
-) -> None:
-    """Refuse code that the constructor does not leave on these arguments."""
-    try:
-        made = chain.created_code(initcode(artifact, arguments), block=block)
-    except Reverted:
-        made = b""
-    if made != code:
-        raise ChainError(
-            f"the contract at 0x{address.hex()} was not made by this release's {artifact.name}",
-            where=chain.source,
-            why="its constructor leaves other code",
-            hint="check the address and the chain",
-            code="other-code",
-        )
 
 
 def _code_hash(artifact: Artifact) -> bytes:
