@@ -250,14 +250,13 @@ contract EzklDoor is IEvidenceDoor {
     /// @param statement What is to be shown.
     /// @param proof The evidence.
     /// @return instances All of them.
-    function _instances(
-        Pinned calldata pinned,
-        Statement calldata statement,
-        bytes calldata proof
-    ) private pure returns (Instances memory instances) {
+    function _instances(Pinned calldata pinned, Statement calldata statement, bytes calldata proof)
+        private
+        pure
+        returns (Instances memory instances)
+    {
         IDisputeGame.Schema memory schema = _schema(_section(proof, SCHEMA), pinned.schemaHash);
-        instances.values =
-            new uint256[](_count(schema.inputs) + LIMBS + _count(schema.outputs) + 1);
+        instances.values = new uint256[](_count(schema.inputs) + LIMBS + _count(schema.outputs) + 1);
 
         // INVARIANT IV-29: the proof is about the very input that the statement names.
         bytes32 root = _gather(instances, schema.inputs, proof, INPUTS, pinned.leafLog2);

@@ -15,9 +15,6 @@ interface IReusableVerifier {
     /// @param proof Halo2 proof.
     /// @param instances Public values.
     /// @param vka Words of a known artifact.
-    function verifyProof(
-        bytes calldata proof,
-        uint256[] calldata instances,
-        bytes32[] calldata vka
-    ) external;
+    function verifyProof(bytes calldata proof, uint256[] calldata instances, bytes32[] calldata vka)
+        external;
 }
