@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .console import Console, seconds_text
-from .verify import show_checks
+from .verdicts import show_checks
 
 if TYPE_CHECKING:
     from verifiable.backends.base import Judgement

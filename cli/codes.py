@@ -12,6 +12,7 @@ from types import MappingProxyType
 from verifiable.cli.attestation_codes import ATTESTATION_CODES
 from verifiable.cli.audit_codes import AUDIT_CODES
 from verifiable.cli.check_codes import CHECK_CODES
+from verifiable.cli.requirement_codes import REQUIREMENT_CODES
 
 __all__ = ["CODES"]
 
@@ -593,6 +594,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         **ATTESTATION_CODES,
         **AUDIT_CODES,
         **CHECK_CODES,
+        **REQUIREMENT_CODES,
     }
 )
 """By code one or two sentences: what it means, what to do."""

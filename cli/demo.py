@@ -19,7 +19,7 @@ from .console import Console, bytes_text, seconds_text
 from .exits import FAILED
 from .options import cache_option, interruptible, reporting
 from .prove import shown
-from .verify import verdict_document
+from .verdicts import verdict_document
 
 if TYPE_CHECKING:
     from verifiable.program.program import Program

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         compile,
         estimate,
         evaluate,
+        evaluate_all,
         inspect,
         inspect_program,
         load_program,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         save_program,
         setup,
         verify,
+        verify_all,
     )
     from verifiable.auditing.audit import audit
     from verifiable.auditing.report import AuditReport
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from verifiable.program.program import Program
     from verifiable.progress import Cancellation, ProgressEvent
     from verifiable.statement.attestation import AttestationPolicy, Reference
+    from verifiable.statement.composite import CompositeVerdict
     from verifiable.statement.lock import Lock
     from verifiable.statement.policy import Policy
     from verifiable.statement.proof import Proof
@@ -69,6 +72,7 @@ __all__ = [
     "Cancellation",
     "Cancelled",
     "Check",
+    "CompositeVerdict",
     "Forecast",
     "InvalidInput",
     "Lock",
@@ -102,6 +106,7 @@ __all__ = [
     "compile",
     "estimate",
     "evaluate",
+    "evaluate_all",
     "export_torch",
     "inspect",
     "inspect_program",
@@ -113,6 +118,7 @@ __all__ = [
     "save_program",
     "setup",
     "verify",
+    "verify_all",
 ]
 
 _HOME = {
@@ -121,6 +127,7 @@ _HOME = {
     "AuditReport": "verifiable.auditing.report",
     "Cancellation": "verifiable.progress",
     "Check": "verifiable.statement.verdict",
+    "CompositeVerdict": "verifiable.statement.composite",
     "Lock": "verifiable.statement.lock",
     "Policy": "verifiable.statement.policy",
     "Program": "verifiable.program.program",
@@ -143,6 +150,7 @@ _HOME = {
             "compile",
             "estimate",
             "evaluate",
+            "evaluate_all",
             "inspect",
             "inspect_program",
             "load_program",
@@ -153,6 +161,7 @@ _HOME = {
             "save_program",
             "setup",
             "verify",
+            "verify_all",
         ),
         "verifiable.api",
     ),

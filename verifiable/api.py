@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from verifiable.combining import evaluate_all, verify_all
 from verifiable.deriving import derive_key
 from verifiable.judging import evaluate, verify
 from verifiable.locking import make_lock
@@ -62,6 +63,7 @@ __all__ = [
     "derive_key",
     "estimate",
     "evaluate",
+    "evaluate_all",
     "inspect",
     "inspect_program",
     "load_program",
@@ -72,6 +74,7 @@ __all__ = [
     "save_program",
     "setup",
     "verify",
+    "verify_all",
 ]
 
 

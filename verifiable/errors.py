@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from verifiable.statement.composite import CompositeVerdict
     from verifiable.statement.verdict import Verdict
 
 __all__ = [
@@ -207,7 +208,9 @@ class Cancelled(VerifiableError):
 class _Judged(VerifiableError):
     """An error that carries the verdict it comes from."""
 
-    def __init__(self, verdict: Verdict, *, what: str, code: str, hint: str = "") -> None:
+    def __init__(
+        self, verdict: Verdict | CompositeVerdict, *, what: str, code: str, hint: str = ""
+    ) -> None:
         self.verdict = verdict
         super().__init__(what, code=code, hint=hint)
 

@@ -43,7 +43,7 @@ from verifiable.statement.registry import (
 )
 from verifiable.statement.statement import ZERO_CONTEXT
 from verifiable.statement.strict_json import encode_hex
-from verifiable.statement.verdict import Check, FloatArray, Verdict, outcome_of
+from verifiable.statement.verdict import SIMULATED_MARK, Check, FloatArray, Verdict, outcome_of
 from verifiable.statement.view import ChainView
 
 __all__ = ["evaluate", "examine", "verify"]
@@ -473,7 +473,7 @@ def _conclude(
         )
     established: tuple[str, ...] = ()
     # Every sentence carries it: one that is quoted alone must not pass for the real thing.
-    mark = "SIMULATED: " if judgement.assurance == "simulated" else ""
+    mark = SIMULATED_MARK if judgement.assurance == "simulated" else ""
     if outcome == "proven":
         use = "no context" if statement.context == ZERO_CONTEXT else encode_hex(statement.context)
         established = (

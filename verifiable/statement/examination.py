@@ -333,7 +333,11 @@ def _examine_digest(proof: Proof, policy: Policy) -> Check:
 
 def _examine_demands(policy: Policy, enforced: Set[str]) -> Check:
     # ST-13: a demand that nobody checks must not look as if it were met.
-    demands = {"maximum_age_s": policy.maximum_age_s, "assurance": policy.assurance}
+    demands = {
+        "maximum_age_s": policy.maximum_age_s,
+        "assurance": policy.assurance,
+        "require": policy.require,
+    }
     unmet = [
         f"{name}={value}"
         for name, value in demands.items()
@@ -345,6 +349,7 @@ def _examine_demands(policy: Policy, enforced: Set[str]) -> Check:
             expected="demands that this verifier can check",
             found=", ".join(unmet),
             hint="evidence of this backend cannot show this: leave it out of the policy, or accept "
-            f"other backends; an assurance is one of {', '.join(ASSURANCES)}",
+            f"other backends; an assurance is one of {', '.join(ASSURANCES)}; a requirement is met by "
+            "proofs that are given together",
         )
     return table.ST_13.ok(expected="demands that this verifier can check", found="all of them")

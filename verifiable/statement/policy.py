@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from verifiable.errors import MalformedFile
+from verifiable.errors import InvalidInput, MalformedFile
 from verifiable.files import read_bytes
 from verifiable.statement.attestation import AttestationPolicy
 from verifiable.statement.attestation_json import (
@@ -16,6 +16,7 @@ from verifiable.statement.attestation_json import (
     read_attestation,
 )
 from verifiable.statement.hashing import DIGEST_BYTES, ProgramRoot, StatementDigest
+from verifiable.statement.requirement import MAX_REQUIREMENT_BYTES, Requirement
 from verifiable.statement.strict_json import (
     Field,
     decode_strict,
@@ -54,6 +55,7 @@ _OPTIONAL = (
     "assurance",
     "registry",
     "attestation",
+    "require",
 )
 
 
@@ -76,6 +78,8 @@ class Policy:
         registry: the record on chain that must name the program and the key; None: none.
         attestation: what must hold for an attestation of hardware; None: the strict defaults,
             under which no code is known.
+        require: which backends' proofs are enough together (see `statement.requirement`); None:
+            each proof is judged for itself. All that it names must be in `backends`.
     """
 
     backends: Mapping[str, str | None] = field(default_factory=lambda: DEFAULT_BACKENDS)
@@ -89,6 +93,7 @@ class Policy:
     assurance: str | None = None
     registry: RegistryPin | None = None
     attestation: AttestationPolicy | None = None
+    require: str | None = None
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -117,6 +122,8 @@ class Policy:
             _check_pin(self.registry)
         if self.attestation is not None:
             check_attestation(self.attestation)
+        if self.require is not None:
+            _check_requirement(self.require, self.backends)
 
     def encode(self) -> bytes:
         """The policy as the bytes of a file; deterministic, every member written out."""
@@ -139,6 +146,7 @@ class Policy:
                 "assurance": self.assurance,
                 "registry": None if self.registry is None else _pin_to_json(self.registry),
                 "attestation": None if attestation is None else attestation_to_json(attestation),
+                "require": self.require,
             }
         )
 
@@ -198,6 +206,7 @@ def _check_types(policy: Policy) -> None:
         "assurance": isinstance(policy.assurance, str | None),
         "registry": isinstance(policy.registry, RegistryPin | None),
         "attestation": isinstance(policy.attestation, AttestationPolicy | None),
+        "require": isinstance(policy.require, str | None),
     }
     wrong = next((name for name, fit in fits.items() if not fit), None)
     if wrong is not None:
@@ -210,6 +219,28 @@ def _check_types(policy: Policy) -> None:
 
 def _is_collection_of(value: object, kind: type) -> bool:
     return isinstance(value, Set | list | tuple) and all(isinstance(item, kind) for item in value)
+
+
+def _check_requirement(text: str, backends: Mapping[str, str | None]) -> None:
+    """Refuse a requirement that cannot be read, or that names what the policy does not accept.
+
+    Raises:
+        MalformedFile: with the position.
+    """
+    try:
+        requirement = Requirement.parse(text)
+    except InvalidInput as cause:
+        raise MalformedFile(
+            cause.what, where=f"policy.{cause.where}", hint=cause.hint, code="bad-requirement"
+        ) from cause
+    refused = [name for name in requirement.names if name not in backends]
+    if refused:
+        raise MalformedFile(
+            f"the requirement names {', '.join(refused)}, which the policy does not accept",
+            where="policy.require",
+            hint="add it to `backends`, if its trust assumption is acceptable",
+            code="requirement-not-accepted",
+        )
 
 
 def _check_pin(pin: RegistryPin) -> None:
@@ -298,6 +329,7 @@ _NULLABLE = frozenset(
         "assurance",
         "registry",
         "attestation",
+        "require",
     )
 )
 _READERS: Mapping[str, Callable[[Field], object]] = {
@@ -312,4 +344,5 @@ _READERS: Mapping[str, Callable[[Field], object]] = {
     "assurance": Field.text,
     "registry": _read_pin,
     "attestation": read_attestation,
+    "require": lambda item: item.text(limit_bytes=MAX_REQUIREMENT_BYTES),
 }

@@ -15,10 +15,22 @@ if TYPE_CHECKING:  # results of checks are made where nothing is computed, and n
     from verifiable.program.program import IntArray
     from verifiable.statement.hashing import StatementDigest
 
-__all__ = ["Check", "CheckStatus", "FloatArray", "Outcome", "Verdict", "outcome_of"]
+__all__ = [
+    "SIMULATED_MARK",
+    "Check",
+    "CheckStatus",
+    "FloatArray",
+    "Outcome",
+    "Verdict",
+    "not_ok",
+    "outcome_of",
+]
 
 CheckStatus = Literal["ok", "failed", "skipped", "undecided"]
 Outcome = Literal["proven", "not_proven", "undecided"]
+SIMULATED_MARK = "SIMULATED: "
+"""Begins every sentence that simulated evidence establishes."""
+
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 
@@ -73,6 +85,14 @@ def outcome_of(checks: tuple[Check, ...]) -> Outcome:
     return "not_proven"
 
 
+def not_ok(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """All checks that are not ok, those that failed first."""
+    order = {"failed": 0, "undecided": 1, "skipped": 2}
+    return tuple(
+        sorted((check for check in checks if not check.ok), key=lambda check: order[check.status])
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
     """What a verifier concludes about a proof under a policy.
@@ -108,13 +128,7 @@ class Verdict:
     @property
     def failed(self) -> tuple[Check, ...]:
         """All checks that are not ok, those that failed first."""
-        order = {"failed": 0, "undecided": 1, "skipped": 2}
-        return tuple(
-            sorted(
-                (check for check in self.checks if not check.ok),
-                key=lambda check: order[check.status],
-            )
-        )
+        return not_ok(self.checks)
 
     def to_json(self) -> dict[str, object]:
         """The verdict as JSON-ready objects, without the values."""
