@@ -275,6 +275,10 @@ def test_au_7_a_wrong_ezkl_key_in_the_lock(made: dict[str, Made]) -> None:
     forged = with_lock_key(lock, "ezkl", vk_sha256=flipped(fields["vk_sha256"]))
     report = verifiable.audit(item.model, item.path, lock=forged)
     assert bad_of(report) == {("AU-7", "failed", "audited-key-differs", "ezkl")}
+    # one that cannot be read is none, whatever can be derived here
+    nothing = with_lock_key(lock, "ezkl", s_g2="nothing")
+    report = verifiable.audit(item.model, item.path, lock=nothing, backends=("gkr",))
+    assert bad_of(report) == {("AU-7", "failed", "audited-key-differs", "ezkl")}
     # a setup that is nowhere here decides nothing
     elsewhere = with_lock_key(lock, "ezkl", s_g2=flipped(fields["s_g2"]))
     report = verifiable.audit(item.model, item.path, lock=elsewhere)
@@ -332,6 +336,32 @@ def test_au_7_without_a_policy_only_the_simulators_workloads_are_known(made, sce
     assert bad_of(report) == {("AU-7", "undecided", UNDERIVED, "tee")}
     report = audited(made, scene, scene.lock, policy=Policy())
     assert bad_of(report) == {("AU-7", "undecided", UNDERIVED, "tee")}
+
+
+def test_au_7_a_quorum_is_people_and_follows_from_what_they_say(
+    made: dict[str, Made], tmp_path: Path
+) -> None:
+    pytest.importorskip("py_ecc", reason="quorums need the extra `quorum`")
+    from verifiable.backends.quorum.keys import QuorumKey
+    from verifiable.backends.quorum.signing import make_member
+
+    people = [make_member(name, seed * 32)[1] for name, seed in (("ann", b"a"), ("bob", b"b"))]
+    both, any_one = (QuorumKey.of(people, threshold) for threshold in (2, 1))
+    item = made["digits_mlp"]
+    (model,) = verifiable.make_lock([item.program]).models
+    keys = {**model.backends, "quorum": both.to_key().fields}
+    lock = Lock(models=(replace(model, backends=keys),))
+    report = verifiable.audit(item.model, item.path, lock=lock)
+    assert bad_of(report) == {("AU-7", "undecided", UNDERIVED, "quorum")}
+    assert found_by(report, "AU-7").startswith("not derivable: people")
+    said = tmp_path / "quorum.json"
+    said.write_bytes(both.encode())
+    report = verifiable.audit(item.model, item.path, lock=lock, quorum=said)
+    assert report.commitments == "equal"
+    said.write_bytes(any_one.encode())
+    report = verifiable.audit(item.model, item.path, lock=lock, quorum=said)
+    assert bad_of(report) == {("AU-7", "failed", "audited-key-differs", "quorum")}
+    assert found_by(report, "AU-7") == "quorum threshold: 2"
 
 
 def test_au_7_a_backend_that_is_not_installed(made: dict[str, Made]) -> None:

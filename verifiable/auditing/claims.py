@@ -8,7 +8,7 @@ from verifiable.auditing.checks import AU_5, AU_6, AU_7, AU_8
 from verifiable.auditing.parts import parts_of
 from verifiable.auditing.report import DerivedKey
 from verifiable.backends.registry import get_backend
-from verifiable.errors import InvalidInput, VerifiableError
+from verifiable.errors import InvalidInput, MalformedFile, VerifiableError
 from verifiable.program.program import Program
 from verifiable.statement.checks import CheckSpec
 from verifiable.statement.commitment import commit_program
@@ -103,12 +103,14 @@ def check_locked_key(name: str, fields: Mapping[str, str], derived: DerivedKey |
     """
     if derived is None:
         return AU_7.skipped(hint=_NOT_THIS_PROGRAM)
-    if derived.digest is None:
-        return _not_derived(AU_7, name, derived)
     try:
         locked = get_backend(name).decode_key(fields).digest
-    except VerifiableError as error:
+    except MalformedFile as error:  # AU-7
         return AU_7.failed(expected=f"a {name} key", found=f"{error} [{error.code}]")
+    except VerifiableError:  # no such backend here, so that none was derived
+        locked = b""
+    if derived.digest is None:
+        return _not_derived(AU_7, name, derived)
     expected, found = encode_hex(derived.digest), encode_hex(locked)
     if locked != derived.digest:  # AU-7
         names = (*derived.fields, *fields)

@@ -158,12 +158,11 @@ def _key(
     if isinstance(backend, TimedJudge) and how.policy is not None:
         return key_accepted(backend, root, how.policy), "the given policy"
     options = _options(backend, how, locked)
-    if backend.id == _QUORUM:
-        options = replace(options, settings=MappingProxyType({_QUORUM: str(how.quorum)}))
-        return backend.setup(program, options).key, "the given file of the quorum"
     key = backend.setup(program, options).key
     if isinstance(backend, TimedJudge):
         return key, "the built-in simulator"
+    if backend.id == _QUORUM:
+        return key, "the given file of the quorum"
     if isinstance(backend, SetupOrigins):
         origin = backend.setup_origin(key.fields)
         return key, "" if origin == "public" else f"a setup that is not public ({origin})"
@@ -217,6 +216,7 @@ def _options(backend: Backend, how: Derivation, locked: Mapping[str, str]) -> Op
         weights=locked.get("weights", how.weights),
         insecure_local_setup=local,
         srs=how.srs,
+        quorum=how.quorum,
         cache_dir=how.cache_dir,
         time_limit_s=how.time_limit_s,
         progress=how.progress,
