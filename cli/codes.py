@@ -12,6 +12,7 @@ from types import MappingProxyType
 from verifiable.cli.attestation_codes import ATTESTATION_CODES
 from verifiable.cli.audit_codes import AUDIT_CODES
 from verifiable.cli.check_codes import CHECK_CODES
+from verifiable.cli.quorum_codes import QUORUM_CODES
 from verifiable.cli.requirement_codes import REQUIREMENT_CODES
 
 __all__ = ["CODES"]
@@ -594,6 +595,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         **ATTESTATION_CODES,
         **AUDIT_CODES,
         **CHECK_CODES,
+        **QUORUM_CODES,
         **REQUIREMENT_CODES,
     }
 )

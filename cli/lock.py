@@ -19,6 +19,7 @@ from .options import (
     interruptible,
     local_setup_option,
     output_option,
+    quorum_option,
     reporting,
     srs_option,
     time_limit_option,
@@ -49,6 +50,7 @@ _ORIGINS = {"local": "made on this machine", "unknown": "of unknown origin"}
 @local_setup_option
 @srs_option
 @weights_option
+@quorum_option
 @click.option(
     "--policy",
     type=FILE,
@@ -94,6 +96,7 @@ def command(
     insecure_local_setup: bool,
     srs: Path | None,
     weights: str | None,
+    quorum: Path | None,
     policy: Path | None,
     rpc_url: str | None,
     game: bytes | None,
@@ -121,7 +124,7 @@ def command(
     from verifiable.sources import check_output
     from verifiable.statement.pins import pins_to_json
 
-    check_output(output, sources=(*programs, srs, policy, *pin_proof))
+    check_output(output, sources=(*programs, srs, quorum, policy, *pin_proof))
     with interruptible(console) as cancel, console.progress() as progress:
 
         def made(local: bool) -> Lock:
@@ -132,6 +135,7 @@ def command(
                 insecure_local_setup=local,
                 srs=srs,
                 weights=weights,
+                quorum=quorum,
                 policy=policy,
                 rpc_url=rpc_url,
                 game=game,

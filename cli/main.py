@@ -39,6 +39,7 @@ COMMANDS = (
     "registry",
     "dispute",
     "tee",
+    "quorum",
     "explain",
     "srs",
     "cache",

@@ -32,6 +32,7 @@ __all__ = [
     "interruptible",
     "local_setup_option",
     "output_option",
+    "quorum_option",
     "reporting",
     "shape_option",
     "shapes_of",
@@ -100,6 +101,9 @@ local_setup_option = click.option(
 )
 srs_option = click.option(
     "--srs", type=FILE, help="File with the public setup (structured reference string)."
+)
+quorum_option = click.option(
+    "--quorum", type=FILE, help="The quorum that counts, a file of `verifiable quorum key`."
 )
 time_limit_option = click.option(
     "--time-limit",

@@ -31,6 +31,7 @@ from .options import (
     interruptible,
     local_setup_option,
     output_option,
+    quorum_option,
     reporting,
     srs_option,
     time_limit_option,
@@ -58,6 +59,17 @@ __all__ = ["command"]
 @local_setup_option
 @srs_option
 @weights_option
+@quorum_option
+@click.option(
+    "--quorum-secret",
+    "quorum_secrets",
+    type=FILE,
+    multiple=True,
+    help="Keystore of a member that signs here (backend quorum); repeatable.",
+)
+@click.option(
+    "--quorum-password-file", type=FILE, help="File with the password of these keystores."
+)
 @click.option("--tee-kind", type=click.Choice(("tdx", "nitro", "snp")), help="Whose attestation.")
 @click.option(
     "--tee-mode",
@@ -101,6 +113,9 @@ def command(
     insecure_local_setup: bool,
     srs: Path | None,
     weights: str | None,
+    quorum: Path | None,
+    quorum_secrets: tuple[Path, ...],
+    quorum_password_file: Path | None,
     tee_kind: str | None,
     tee_mode: str | None,
     nonce: bytes | None,
@@ -127,7 +142,7 @@ def command(
     from verifiable.sources import check_output
     from verifiable.statement.statement import ZERO_CONTEXT
 
-    check_output(output, sources=(program, input_path, srs))
+    check_output(output, sources=(program, input_path, srs, quorum, *quorum_secrets))
     with ExitStack() as opened:
         cancel = opened.enter_context(interruptible(console))
         session: AssertingSession | None = None
@@ -158,6 +173,9 @@ def command(
             insecure_local_setup=insecure_local_setup,
             srs=srs,
             weights=weights,
+            quorum=quorum,
+            quorum_secrets=quorum_secrets,
+            quorum_password_file=quorum_password_file,
             tee_kind=tee_kind,
             tee_mode=tee_mode,
             nonce=nonce,

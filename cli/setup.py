@@ -13,6 +13,7 @@ from .options import (
     cache_option,
     interruptible,
     local_setup_option,
+    quorum_option,
     reporting,
     srs_option,
     time_limit_option,
@@ -30,6 +31,7 @@ __all__ = ["command"]
 @local_setup_option
 @srs_option
 @weights_option
+@quorum_option
 @cache_option
 @time_limit_option
 @reporting
@@ -40,6 +42,7 @@ def command(
     insecure_local_setup: bool,
     srs: Path | None,
     weights: str | None,
+    quorum: Path | None,
     cache_dir: Path | None,
     time_limit_s: float | None,
     *,
@@ -56,6 +59,7 @@ def command(
             insecure_local_setup=insecure_local_setup,
             srs=srs,
             weights=weights,
+            quorum=quorum,
             cache_dir=cache_dir,
             time_limit_s=time_limit_s,
             progress=progress,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from verifiable.anchoring import anchored, game_address
 from verifiable.attestations import attested
@@ -47,6 +48,9 @@ from verifiable.statement.view import ChainView
 from verifiable.verification import evaluate as judge
 from verifiable.verification import examine
 
+if TYPE_CHECKING:
+    from verifiable.backends.quorum.keys import QuorumKey
+
 __all__ = ["evaluate", "verify"]
 
 
@@ -65,6 +69,7 @@ def evaluate(
     chain_id: int | None = None,
     rpc_url: str | None = None,
     game: bytes | str | None = None,
+    quorum: QuorumKey | PathLike | None = None,
     recheck: bool = False,
     allow_local_chain: bool = False,
     nonce: bytes | None = None,
@@ -138,6 +143,10 @@ def evaluate(
             input_specs(decoded.program.schema), inputs, index=index, saturate=decoded.saturated
         )
     known = dict(keys or {})
+    if quorum is not None:
+        from verifiable.quorums import accepting_quorum
+
+        demanded, known[decoded.backend] = accepting_quorum(demanded, decoded, quorum, known)
     reason = ("", "")
     derive_key_s = 0.0
     if trusted is not None:
@@ -230,6 +239,7 @@ def verify(
     chain_id: int | None = None,
     rpc_url: str | None = None,
     game: bytes | str | None = None,
+    quorum: QuorumKey | PathLike | None = None,
     recheck: bool = False,
     allow_local_chain: bool = False,
     nonce: bytes | None = None,
@@ -268,6 +278,8 @@ def verify(
         game: address of the dispute game that you trust, and so accept, where no lock and no
             record holds its key: one that you, or somebody whom you rely on, watches. It needs
             `program` and `rpc_url`.
+        quorum: the quorum that you trust, and so accept, or its file (`verifiable quorum key`),
+            where no lock and no record holds its key.
         recheck: also run the program, and demand the same output and trace; a proof whose
             evidence lies on a chain must be final there all the same.
         allow_local_chain: accept a development chain, whose holder can rewrite it.
@@ -306,6 +318,7 @@ def verify(
         chain_id=chain_id,
         rpc_url=rpc_url,
         game=game,
+        quorum=quorum,
         recheck=recheck,
         allow_local_chain=allow_local_chain,
         nonce=nonce,
