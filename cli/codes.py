@@ -14,6 +14,7 @@ from verifiable.cli.audit_codes import AUDIT_CODES
 from verifiable.cli.check_codes import CHECK_CODES
 from verifiable.cli.quorum_codes import QUORUM_CODES
 from verifiable.cli.requirement_codes import REQUIREMENT_CODES
+from verifiable.cli.router_codes import ROUTER_CODES
 
 __all__ = ["CODES"]
 
@@ -595,8 +596,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         **ATTESTATION_CODES,
         **AUDIT_CODES,
         **CHECK_CODES,
-        **QUORUM_CODES,
         **REQUIREMENT_CODES,
+        **ROUTER_CODES,
+        **QUORUM_CODES,
     }
 )
 """By code one or two sentences: what it means, what to do."""

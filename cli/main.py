@@ -37,6 +37,7 @@ COMMANDS = (
     "audit",
     "register",
     "registry",
+    "router",
     "dispute",
     "tee",
     "quorum",

@@ -53,6 +53,7 @@ API_MODULES = {
     "attestations",
     "combining",
     "deriving",
+    "doors",
     "games",
     "judging",
     "key_origin",
