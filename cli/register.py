@@ -141,11 +141,14 @@ def _verify_command(
     place: Place,
     record_id: bytes,
 ) -> list[str]:
-    """The arguments that verify a proof against the record; no secret of a URL is in them."""
+    """The arguments that verify a proof against the record; no secret of a URL is in them.
+
+    Whoever relies on the record need not trust the lock's author too.
+    """
     from verifiable.statement.view import DEVELOPMENT_CHAIN_ID
 
     trusted = (
-        ["--program", str(program)] if key_flags.lock is None else ["--lock", str(key_flags.lock)]
+        ["--program", str(program)] if key_flags.lock is None else ["--key", str(key_flags.lock)]
     )
     node = flags.url if chain.source == flags.url else "$ETH_RPC_URL"
     local = ["--allow-local-chain"] if chain.chain_id == DEVELOPMENT_CHAIN_ID else []

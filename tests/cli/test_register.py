@@ -171,7 +171,7 @@ def test_keys_of_a_lock(cli, echo, digits_program: Path, workplace: Path) -> Non
     both = cli("register", digits_program, "--lock", lock, "--json").document
     assert set(both["keys"]) == {"gkr", "echo"}
     assert both["added"] == ["gkr"]
-    assert both["verify"][3:5] == ["--lock", str(lock)]
+    assert both["verify"][3:5] == ["--key", str(lock)]
     assert cli("register", digits_program, "--backend", "gkr").code == 0  # the key it derives
 
 
