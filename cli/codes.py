@@ -12,6 +12,7 @@ from types import MappingProxyType
 from verifiable.cli.attestation_codes import ATTESTATION_CODES
 from verifiable.cli.audit_codes import AUDIT_CODES
 from verifiable.cli.check_codes import CHECK_CODES
+from verifiable.cli.ezkl_codes import EZKL_CHAIN_CODES
 from verifiable.cli.quorum_codes import QUORUM_CODES
 from verifiable.cli.requirement_codes import REQUIREMENT_CODES
 from verifiable.cli.router_codes import ROUTER_CODES
@@ -596,6 +597,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         **ATTESTATION_CODES,
         **AUDIT_CODES,
         **CHECK_CODES,
+        **EZKL_CHAIN_CODES,
         **REQUIREMENT_CODES,
         **ROUTER_CODES,
         **QUORUM_CODES,
