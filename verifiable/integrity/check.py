@@ -271,7 +271,11 @@ def _check_files(work: _Work, index: int, model: PinnedModel) -> CheckedFile | N
         )
     for pin, pointer in _data(index, model):
         found = hash_file(work.root / pin.path)
-        work.add(_pinned(CI_5, pin, found), model.name, pin.path, pointer)  # CI-5
+        if found is None:
+            lost = CI_5.failed(expected=_told(pin), found="no such file", hint="restore the file")
+            work.add(lost, model.name, pin.path, pointer)
+        else:
+            work.add(_unchanged(CI_5, pin, found), model.name, pin.path, pointer)  # CI-5
     if pins.file is None:
         return None
     place = (model.name, pins.file.path, ("models", index, "file"))
@@ -287,7 +291,7 @@ def _check_files(work: _Work, index: int, model: PinnedModel) -> CheckedFile | N
         )
         return None
     work.add(CI_2.ok(found=pins.file.path), *place)
-    work.add(_pinned(CI_3, pins.file, found), *place)  # CI-3
+    work.add(_unchanged(CI_3, pins.file, found), *place)  # CI-3
     return CheckedFile(
         model=model.name,
         program_root=model.program_root,
@@ -321,10 +325,12 @@ def _data(index: int, model: PinnedModel) -> Iterator[tuple[FilePin, tuple[str |
             yield pin, ("models", index, *pointer)
 
 
-def _pinned(spec: CheckSpec, pin: FilePin, found: tuple[bytes, int] | None) -> Check:
-    expected = f"sha256 {pin.sha256.hex()}, {pin.size} bytes"
-    if found is None:
-        return spec.failed(expected=expected, found="no such file", hint="restore the file")
+def _told(pin: FilePin) -> str:
+    return f"sha256 {pin.sha256.hex()}, {pin.size} bytes"
+
+
+def _unchanged(spec: CheckSpec, pin: FilePin, found: tuple[bytes, int]) -> Check:
+    expected = _told(pin)
     if not same(found, pin):
         return spec.failed(
             expected=expected,

@@ -299,7 +299,7 @@ def test_trouble_of_the_verifiers_machine_decides_nothing(
     assert judgement.checks[-1].status == "undecided"
 
 
-def test_a_full_disk_of_the_verifier_decides_nothing(
+def test_ez_9_a_full_disk_of_the_verifier_decides_nothing(
     backend: EzklBackend, proven: Proven, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
@@ -308,15 +308,25 @@ def test_a_full_disk_of_the_verifier_decides_nothing(
     assert judgement.checks[-1].status == "undecided"
 
 
+WITH_A_KEY = ("EZ-3", "EZ-4", "EZ-5", "EZ-7", "EZ-10")
+
+
 def test_without_a_key_nothing_is_decided(backend: EzklBackend, proven: Proven) -> None:
     judgement = judge(backend, proven, key=None)
-    assert codes(judgement) == dict.fromkeys(
-        ("EZ-3", "EZ-4", "EZ-5", "EZ-7", "EZ-10"), "no-ezkl-key"
-    )
+    assert codes(judgement) == dict.fromkeys(WITH_A_KEY, "no-ezkl-key")
     assert judgement.checks[-1].status == "skipped"
 
 
-def test_without_the_input_a_hashed_proof_is_undecided(
+@pytest.mark.parametrize("check", WITH_A_KEY)
+def test_a_check_that_needs_a_key_is_undecided_without(
+    backend: EzklBackend, proven: Proven, check: str
+) -> None:
+    judgement = judge(backend, proven, key=None)
+    (found,) = (item for item in judgement.checks if item.id == check)
+    assert (found.status, found.code) == ("undecided", "no-ezkl-key")
+
+
+def test_ez_9_without_the_input_a_hashed_proof_is_undecided(
     backend: EzklBackend, hashed: Proven
 ) -> None:
     judgement = judge(backend, hashed, inputs=None)

@@ -26,7 +26,7 @@ def test_a_payload_survives_the_round_trip() -> None:
     assert Payload.decode(SAMPLE.encode()) == SAMPLE
 
 
-def test_every_truncation_is_refused() -> None:
+def test_ez_1_every_truncation_is_refused() -> None:
     data = SAMPLE.encode()
     for count in range(len(data)):
         with pytest.raises(MalformedProof) as caught:
@@ -48,7 +48,7 @@ def test_every_truncation_is_refused() -> None:
         (PAYLOAD_MAGIC + b"\x0623.0.5" + bytes(128) + b"\xff\xff\xff\xff", "payload-size"),
     ],
 )
-def test_malformed_payloads_are_refused_with_their_code(data: bytes, code: str) -> None:
+def test_ez_1_malformed_payloads_are_refused_with_their_code(data: bytes, code: str) -> None:
     with pytest.raises(MalformedProof) as caught:
         Payload.decode(data)
     assert caught.value.code == code

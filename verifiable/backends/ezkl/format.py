@@ -86,17 +86,18 @@ class Payload:
             MalformedProof: with the code and the part that is wrong.
         """
         reader = _Reader(data)
+        # EZ-1: another format, or another version of this one, is never read as if it were this.
         if reader.take(len(PAYLOAD_MAGIC), "magic") != PAYLOAD_MAGIC:
             raise _malformed("magic", "not an ezkl payload of version 1", "payload-magic")
         version = reader.take(reader.take(1, "ezkl_version")[0], "ezkl_version")
         text = version.decode("latin-1")
-        if _VERSION.match(text) is None:
+        if _VERSION.match(text) is None:  # EZ-1
             raise _malformed("ezkl_version", "not a version number", "payload-version")
         s_g2 = reader.take(G2_BYTES, "s_g2")
         proof = reader.sized("proof", PROOF_LIMIT_BYTES)
         settings = reader.sized("settings", SETTINGS_LIMIT_BYTES)
         vk = reader.sized("vk", VK_LIMIT_BYTES)
-        if reader.rest:
+        if reader.rest:  # EZ-1
             raise _malformed("end", f"{reader.rest} bytes too many", "payload-trailing-bytes")
         return cls(ezkl_version=text, s_g2=s_g2, proof=proof, settings=settings, vk=vk)
 
@@ -111,7 +112,7 @@ class _Reader:
         return len(self._data) - self._at
 
     def take(self, count: int, part: str) -> bytes:
-        if count > self.rest:
+        if count > self.rest:  # EZ-1
             raise _malformed(part, "the payload ends inside this part", "payload-truncated")
         taken = self._data[self._at : self._at + count]
         self._at += count
@@ -119,7 +120,7 @@ class _Reader:
 
     def sized(self, part: str, limit: int) -> bytes:
         count = int.from_bytes(self.take(4, part), "big")
-        if not 0 < count <= limit:
+        if not 0 < count <= limit:  # EZ-1
             raise _malformed(part, f"1 to {limit} bytes are expected", "payload-size")
         return self.take(count, part)
 

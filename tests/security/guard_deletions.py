@@ -1,0 +1,126 @@
+"""Switches each guard of the contracts off, and tells which forge tests of its name notice.
+
+    python tests/security/guard_deletions.py OP-12 AR-4     # some guards
+    python tests/security/guard_deletions.py                # all of them
+
+The contracts are copied, made switchable and compiled once (minutes, for the compiler is npm's).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from check_places import REPOSITORY
+from guard_places import SWITCH, guards, switchable
+
+__all__ = ["Outcome", "Switchable", "forge_binary"]
+
+CONTRACTS = REPOSITORY / "contracts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of the tests of one guard.
+
+    Attributes:
+        passed, failed: names of the tests.
+    """
+
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def forge_binary() -> Path | None:
+    """forge itself, not npm's launcher, which forgets how a run ended; None if not installed."""
+    found = sorted(CONTRACTS.glob("node_modules/@foundry-rs/forge-*/bin/forge"))
+    return found[0] if found and shutil.which("node") else None
+
+
+class Switchable:
+    """A compiled copy of the contracts in which each guard can be switched off."""
+
+    def __init__(self, folder: Path, forge: Path) -> None:
+        self.forge = forge
+        self.root = folder / "contracts"
+        self.root.mkdir()
+        for name in ("test", "bin", "snapshots"):
+            shutil.copytree(CONTRACTS / name, self.root / name, symlinks=True)
+        (self.root / "node_modules").symlink_to(CONTRACTS / "node_modules")
+        (folder / "tests").symlink_to(REPOSITORY / "tests")
+        settings = (CONTRACTS / "foundry.toml").read_text("utf-8")
+        settings = settings.replace('deny = "warnings"', 'deny = "never"')
+        (self.root / "foundry.toml").write_text(settings)
+        for path in sorted((CONTRACTS / "src").rglob("*.sol")):
+            name = path.relative_to(CONTRACTS / "src").as_posix()
+            target = self.root / "src" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(switchable(name))
+        (self.root / "src" / "Switch.sol").write_text(SWITCH)
+        done = self._forge("build")
+        if done.returncode != 0:
+            raise RuntimeError(f"{done.stdout[-4000:]}{done.stderr[-4000:]}")
+
+    def _forge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        env = {name: value for name, value in os.environ.items() if "FOUNDRY" not in name}
+        return subprocess.run(
+            [str(self.forge), *arguments],
+            cwd=self.root,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def run(self, guard: str, number: int) -> Outcome:
+        """Run the tests named after a guard with one place switched off; 0: with all of them."""
+        done = self._forge(
+            *("test", "--json", "--match-test", f"_{guard.replace('-', '')}_"),
+            *("--block-prevrandao", f"0x{number:064x}", "--disable-code-size-limit"),
+        )
+        start = done.stdout.find("{")
+        if start < 0:
+            raise RuntimeError(f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        told: dict[str, Any] = json.loads(done.stdout[start:])
+        passed, failed = [], []
+        for suite in told.values():
+            for test, found in suite["test_results"].items():
+                name = re.sub(r"\(.*", "", test)
+                (passed if found["status"] == "Success" else failed).append(name)
+        return Outcome(passed=tuple(passed), failed=tuple(failed))
+
+
+def main(names: list[str]) -> int:
+    """Print a row for each guard; the exit status says whether each is needed."""
+    forge = forge_binary()
+    if forge is None:
+        print("forge or node is not installed")
+        return 2
+    status = 0
+    with tempfile.TemporaryDirectory() as folder:
+        contracts = Switchable(Path(folder), forge)
+        whole: dict[str, Outcome] = {}
+        for number, guard in enumerate(guards(), 1):
+            if names and guard.name not in names:
+                continue
+            if guard.name not in whole:
+                whole[guard.name] = contracts.run(guard.name, 0)
+                if whole[guard.name].failed or not whole[guard.name].passed:
+                    status = 1
+                    print(f"FAULT {guard.name}: with all guards {whole[guard.name]}", flush=True)
+            failed = contracts.run(guard.name, number).failed
+            status = status if failed else 1
+            print(f"{guard} | {', '.join(failed) or 'NO TEST FAILS'}", flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
