@@ -18,6 +18,7 @@ from .options import (
     cache_option,
     hex_digest,
     interruptible,
+    quorum_option,
     reporting,
     srs_option,
     time_limit_option,
@@ -79,6 +80,7 @@ _EXITS = {"proven": OK, "not_proven": FAILED, "undecided": UNREADABLE}
     metavar="ADDRESS",
     help="The dispute game that you trust and accept, where no lock and no record holds its key.",
 )
+@quorum_option
 @click.option(
     "--recheck",
     is_flag=True,
@@ -116,6 +118,7 @@ def command(
     chain_id: int | None,
     rpc_url: str | None,
     game: bytes | None,
+    quorum: Path | None,
     recheck: bool,
     allow_local_chain: bool,
     nonce: bytes | None,
@@ -153,6 +156,7 @@ def command(
         "chain_id": chain_id,
         "rpc_url": rpc_url,
         "game": game,
+        "quorum": quorum,
         "recheck": recheck,
         "allow_local_chain": allow_local_chain,
         "nonce": nonce,
