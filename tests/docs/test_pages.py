@@ -18,11 +18,13 @@ README = REPOSITORY / "README.md"
 TUTORIAL = REPOSITORY / "docs" / "tutorial.md"
 CHAIN = REPOSITORY / "docs" / "chain.md"
 ATTESTATIONS = REPOSITORY / "docs" / "backends" / "tee.md"
+QUORUMS = REPOSITORY / "docs" / "backends" / "quorum.md"
 PAGES = (
     README,
     TUTORIAL,
     CHAIN,
     ATTESTATIONS,
+    QUORUMS,
     REPOSITORY / "docs" / "formats" / "tee-bundle.md",
     REPOSITORY / "docs" / "architecture.md",
     REPOSITORY / "docs" / "protocol" / "optimistic.md",
@@ -98,6 +100,19 @@ def test_the_page_on_attestations(workplace: Path) -> None:
     listed = commands(ATTESTATIONS)
     assert {arguments[0] for arguments, _ in listed} >= {"prove", "verify", "tee"}
     assert {code for _, code in listed} == {0, 1}
+    run(listed)
+
+
+def test_the_page_on_quorums(workplace: Path) -> None:
+    (workplace / "password.txt").write_text("correct horse battery staple\n")
+    listed = commands(QUORUMS)
+    assert {arguments[1] for arguments, _ in listed if arguments[0] == "quorum"} == {
+        "keygen",
+        "key",
+        "show",
+        "sign",
+        "combine",
+    }
     run(listed)
 
 
