@@ -94,6 +94,7 @@ contract TeeDoor is IEvidenceDoor {
     /// @param proof The evidence.
     /// @return opened All but the signature.
     function _open(bytes calldata proof) private pure returns (Opened memory opened) {
+        // INVARIANT IV-15: evidence has one encoding, and nothing rides along.
         if (proof.length != PROOF_BYTES) revert EvidenceDoor_Malformed(proof.length);
         uint256[7] memory words = abi.decode(proof, (uint256[7]));
         bool canonical = words[2] <= type(uint160).max && words[4] <= 1 && words[5] == 192

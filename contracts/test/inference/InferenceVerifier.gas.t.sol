@@ -3,15 +3,40 @@ pragma solidity ^0.8.24;
 
 import {ModelRegistry} from "../../src/ModelRegistry.sol";
 import {IEvidenceDoor} from "../../src/inference/IEvidenceDoor.sol";
+import {IInferenceVerifier} from "../../src/inference/IInferenceVerifier.sol";
 import {InferenceVerifier} from "../../src/inference/InferenceVerifier.sol";
 import {OptimisticDoor} from "../../src/inference/OptimisticDoor.sol";
 import {TeeDoor} from "../../src/inference/TeeDoor.sol";
+import {VerifiedInference} from "../../src/inference/VerifiedInference.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {IDisputeGame} from "../../src/optimistic/IDisputeGame.sol";
 import {DisputeKit} from "../optimistic/DisputeKit.sol";
 import {TinyProgram} from "../optimistic/TinyProgram.sol";
 import {AttestationKit} from "../tee/AttestationKit.sol";
 import {Samples} from "./Samples.sol";
+
+/// @notice Acts on answers in the smallest way: it says that there was one.
+contract Consumer is VerifiedInference {
+    event Answered(bytes32 indexed request, bytes32 outputRoot);
+
+    constructor(IInferenceVerifier router, bytes32 recordId)
+        VerifiedInference(router, recordId, false)
+    {}
+
+    function answer(
+        bytes32 inputRoot,
+        bytes32 outputRoot,
+        bytes32 request,
+        IInferenceVerifier.Evidence[] calldata evidence
+    ) external {
+        _useInference(inputRoot, outputRoot, request, evidence);
+        emit Answered(request, outputRoot);
+    }
+
+    function _accepted() internal pure override returns (IInferenceVerifier.Clause[] memory) {
+        return _only("tee");
+    }
+}
 
 /// @notice What a transaction to the router costs, as `snapshots/InferenceVerifier.json` records.
 /// @dev Each call is a transaction of its own, with its intrinsic gas and cold storage.
@@ -81,6 +106,29 @@ contract InferenceVerifier_GasTee_Test is AttestationKit {
         );
         vm.assertTrue(
             vm.snapshotGasLastCall("InferenceVerifier", "verify, tee") > 21_000, "not isolated"
+        );
+        _useOnce(verifier, recordId, proof);
+    }
+
+    /// @dev The same evidence, once, by a contract that relies on the router.
+    function _useOnce(InferenceVerifier verifier, bytes32 recordId, bytes memory proof) private {
+        Consumer consumer = new Consumer(verifier, recordId);
+        bytes32 request = keccak256("request");
+        bytes32 root = verifier.registry().programOf(recordId);
+        bytes32 context = consumer.contextOf(OWNER, request);
+        bytes memory head = _slice(proof, 0, 192);
+        IInferenceVerifier.Evidence[] memory evidence = new IInferenceVerifier.Evidence[](1);
+        bytes memory sig = _sign(ENCLAVE, _inference(root, context));
+        evidence[0] = IInferenceVerifier.Evidence(
+            Samples.TEE, bytes.concat(head, bytes32(uint256(65)), sig, new bytes(31))
+        );
+        vm.prank(OWNER);
+        consumer.answer(INPUT, OUTPUT, request, evidence);
+        vm.assertTrue(
+            vm.snapshotGasLastCall(
+                "InferenceVerifier", "tee, used once, by a contract with VerifiedInference"
+            ) > 21_000,
+            "not isolated"
         );
     }
 }

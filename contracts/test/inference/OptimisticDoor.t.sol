@@ -27,7 +27,7 @@ contract OptimisticDoor_Test is DisputeKit {
         vm.assertEq(_door.version(), "1.0.0", "version");
     }
 
-    function test_check_malformed_reverts() external {
+    function test_check_IV10_malformed_reverts() external {
         _finalize();
         bytes memory proof = _proof();
         _malformed(bytes.concat(proof, hex"00"));

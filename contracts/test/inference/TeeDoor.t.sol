@@ -32,7 +32,7 @@ contract TeeDoor_Test is AttestationKit {
         vm.assertEq(_ask(_keyDigest(false), _proof(false, ENCLAVE + 1)), true, "simulated");
     }
 
-    function test_check_malformed_reverts() external {
+    function test_check_IV15_malformed_reverts() external {
         bytes memory proof = _proof(true, ENCLAVE);
         _malformed(bytes.concat(proof, bytes32(0)));
         _malformed("");
