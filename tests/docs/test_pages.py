@@ -153,10 +153,14 @@ def run_readme(model: str, folder: Path) -> None:
         "register",
         "registry",
         "verify",
+        "prove",
+        "verify",
+        "verify",
     ]
     run(listed)
     assert {path.name for path in folder.iterdir() if path.is_file()} == {
         f"{model}.program.onnx",
+        "attested.json",
         "chain.db",
         "model.lock",
         "proof.json",

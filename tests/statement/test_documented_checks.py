@@ -16,9 +16,11 @@ from statement_samples import TOY_POLICY, dense_case, pair_case
 from verifiable.backends.registry import backend_ids, get_backend
 from verifiable.integrity.checks import INTEGRITY_CHECKS
 from verifiable.statement.checks import STATEMENT_CHECKS, CheckSpec
+from verifiable.statement.composite import combine
 from verifiable.statement.lock import Lock
 from verifiable.statement.policy import Policy
 from verifiable.statement.proof import Proof
+from verifiable.statement.requirement import Requirement
 from verifiable.statement.registry import REGISTRY_CHECKS
 from verifiable.verification import evaluate
 
@@ -124,9 +126,10 @@ def test_the_example_of_a_lock_is_one() -> None:
 
 
 def test_the_examples_of_policies_are_policies() -> None:
-    strict, demo, anchored = [Policy.decode(example) for example in _examples("policy.md")]
+    strict, demo, several, anchored = [Policy.decode(example) for example in _examples("policy.md")]
     assert strict == Policy()
     assert demo.allow_insecure == {"local_setup"}
+    assert several.require == "ezkl or (tee and optimistic)"
     assert anchored.registry is not None
     assert anchored.registry.require_frozen
     page = (DOCS / "formats" / "policy.md").read_text()
@@ -146,6 +149,9 @@ def test_the_example_of_a_verdict_has_the_keys_of_one() -> None:
     page = (DOCS / "formats" / "verdict.md").read_text()
     for key in real:
         assert f"\n| `{key}` | " in page
+    together = combine(Requirement.parse("toy"), [evaluate(dense_case().proof, TOY_POLICY)])
+    for key in together.to_json():
+        assert re.search(rf"^\| .*`{key}`.* \| ", page, re.M), key
 
 
 def test_the_page_on_proofs_lists_every_code_of_reading() -> None:
