@@ -185,7 +185,7 @@ contract ClassificationEscrow is VerifiedInference {
         if (!taken) revert ClassificationEscrow_NotTaken(msg.sender);
     }
 
-    /// @dev "ezkl or (tee and optimistic)": a proof, or an enclave's word that nobody disputed.
+    /// @dev "ezkl or (quorum and optimistic)": a proof, or named parties' word that nobody disputed.
     /// @return anyOf Two clauses, one of which has to be met.
     function _accepted()
         internal
@@ -198,7 +198,7 @@ contract ClassificationEscrow is VerifiedInference {
         anyOf[0] = _only("ezkl")[0];
         anyOf[1].threshold = 2;
         anyOf[1].backends = new bytes4[](2);
-        anyOf[1].backends[0] = bytes4(keccak256("tee"));
+        anyOf[1].backends[0] = bytes4(keccak256("quorum"));
         anyOf[1].backends[1] = bytes4(keccak256("optimistic"));
     }
 
