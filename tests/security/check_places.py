@@ -2,12 +2,12 @@
 
 A check with an id refuses in one of four ways, and each is found by reading the source:
 
-* `branch`: `if bad: return ST_5.failed(...)`: the condition becomes False;
+* `branch`: `if bad: return ST_5.failed(...)`: the condition never holds;
 * `answer`: `return TEE_16.failed(...)` as the last word, or `spec.ok if same else spec.failed`:
   what failed, or was undecided, is said to be ok;
 * `require`: `side.require("GK-9", ...)` in the argument: the call is left out;
 * `raise`: below or beside a comment `# ST-1: ...`, an `if` that raises, or a call that does: the
-  condition becomes False, or the call is left out.
+  condition never holds, or the call is left out.
 
 Where the check is a variable (`spec.failed(...)`), the place is one of each check that the module
 hands to that function; if it hands over none by name, of each that is seen to refuse there.
@@ -176,7 +176,8 @@ def _is_target(node: ast.AST, place: Place) -> bool:
 
 def _passed(node: ast.AST, place: Place) -> ast.AST:
     if isinstance(node, ast.If):
-        node.test = ast.Constant(False)
+        # What the condition reads is read all the same: a reader stands where it stood.
+        node.test = ast.BoolOp(ast.And(), [node.test, ast.Constant(False)])
         return node
     if isinstance(node, ast.Expr):
         return ast.Pass()

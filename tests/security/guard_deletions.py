@@ -2,6 +2,7 @@
 
     python tests/security/guard_deletions.py OP-12 AR-4     # some guards
     python tests/security/guard_deletions.py                # all of them
+    python tests/security/guard_deletions.py --in FOLDER    # keep what is compiled
 
 The contracts are copied, made switchable and compiled once (minutes, for the compiler is npm's).
 """
@@ -25,6 +26,8 @@ from guard_places import SWITCH, guards, switchable
 __all__ = ["Outcome", "Switchable", "forge_binary"]
 
 CONTRACTS = REPOSITORY / "contracts"
+# Switches make warnings and larger contracts; neither is what is tried here.
+_OTHER_SETTINGS = 'deny = "never"\ncode_size_limit = 1_000_000'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +54,25 @@ class Switchable:
     def __init__(self, folder: Path, forge: Path) -> None:
         self.forge = forge
         self.root = folder / "contracts"
-        self.root.mkdir()
+        self.root.mkdir(exist_ok=True)
         for name in ("test", "bin", "snapshots"):
-            shutil.copytree(CONTRACTS / name, self.root / name, symlinks=True)
-        (self.root / "node_modules").symlink_to(CONTRACTS / "node_modules")
-        (folder / "tests").symlink_to(REPOSITORY / "tests")
+            shutil.copytree(CONTRACTS / name, self.root / name, symlinks=True, dirs_exist_ok=True)
+        for link, target in (
+            (self.root / "node_modules", CONTRACTS),
+            (folder / "tests", REPOSITORY),
+        ):
+            if not link.is_symlink():
+                link.symlink_to(target / link.name)
         settings = (CONTRACTS / "foundry.toml").read_text("utf-8")
-        settings = settings.replace('deny = "warnings"', 'deny = "never"')
+        before, settings = settings, settings.replace('deny = "warnings"', _OTHER_SETTINGS)
+        if settings == before:
+            raise RuntimeError("foundry.toml denies no warnings any more")
         (self.root / "foundry.toml").write_text(settings)
         for path in sorted((CONTRACTS / "src").rglob("*.sol")):
             name = path.relative_to(CONTRACTS / "src").as_posix()
-            target = self.root / "src" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(switchable(name))
+            copy = self.root / "src" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(switchable(name))
         (self.root / "src" / "Switch.sol").write_text(SWITCH)
         done = self._forge("build")
         if done.returncode != 0:
@@ -84,7 +93,7 @@ class Switchable:
         """Run the tests named after a guard with one place switched off; 0: with all of them."""
         done = self._forge(
             *("test", "--json", "--match-test", f"_{guard.replace('-', '')}_"),
-            *("--block-prevrandao", f"0x{number:064x}", "--disable-code-size-limit"),
+            *("--block-prevrandao", f"0x{number:064x}"),
         )
         start = done.stdout.find("{")
         if start < 0:
@@ -105,8 +114,10 @@ def main(names: list[str]) -> int:
         print("forge or node is not installed")
         return 2
     status = 0
-    with tempfile.TemporaryDirectory() as folder:
-        contracts = Switchable(Path(folder), forge)
+    kept = names[names.index("--in") + 1] if "--in" in names else ""
+    names = [name for name in names if name not in ("--in", kept)]
+    with tempfile.TemporaryDirectory() as temporary:
+        contracts = Switchable(Path(kept or temporary), forge)
         whole: dict[str, Outcome] = {}
         for number, guard in enumerate(guards(), 1):
             if names and guard.name not in names:

@@ -141,13 +141,15 @@ class Guard:
     Attributes:
         name: its id.
         path: of the contract, from `src`.
-        line: of the guard.
+        marker: line of its comment.
+        line: where it refuses.
         start, end: of what is replaced, in characters.
         text: what replaces it, with `{off}` for the condition that it is switched off.
     """
 
     name: str
     path: str
+    marker: int
     line: int
     start: int
     end: int
@@ -193,7 +195,10 @@ def _end_of_block(text: str, start: int) -> int:
 def _in_block(text: str, path: str, name: str, start: int, end: int) -> Iterator[Guard]:
     def guard(begin: int, stop: int, instead: str) -> Guard:
         line = text.count("\n", 0, begin) + 1
-        return Guard(name=name, path=path, line=line, start=begin, end=stop, text=instead)
+        marker = text.count("\n", 0, start) + 1
+        return Guard(
+            name=name, path=path, marker=marker, line=line, start=begin, end=stop, text=instead
+        )
 
     code = _without_comments(text)
     otherwise = False

@@ -112,8 +112,10 @@ def _run(items: list[pytest.Item]) -> dict[str, Any]:
         bad = next((report for report in reports if report.failed), None)
         if bad is not None:
             crash = getattr(bad.longrepr, "reprcrash", None)
-            failed = item.nodeid
             why = f"{bad.when}: {crash.message if crash else bad.longreprtext}"[:300]
+            if bad.when != "call":
+                return {"broken": f"{item.nodeid}: {why}"}  # no test has looked at anything
+            failed = item.nodeid
             break
         passed += any(report.when == "call" and report.passed for report in reports)
         skipped += any(report.skipped for report in reports)
@@ -128,6 +130,7 @@ def _in_fork(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if child == 0:
         os.close(reader)
         os.setsid()  # so that what the tests start ends with them
+        signal.alarm(LIMIT_S + 10)  # and this, if nobody waits for it any more
         try:
             told = run()
         except BaseException:

@@ -17,6 +17,11 @@ PAGE = (REPOSITORY / "docs" / "security.md").read_text("utf-8")
 CHECKS = {spec.id: spec for spec in declared()}
 ROW = re.compile(r"^\| ([A-Z]+-[1-9][0-9]*) \| ", re.M)
 SHOWN, _, CONTRACTS = PAGE.partition("\n## Contracts\n")
+ASSERTED = "".join(
+    path.read_text("utf-8")
+    for folder in ("tests", "verifiable/testing")  # what tests of third parties share as well
+    for path in (REPOSITORY / folder).rglob("*.py")
+)
 COMMENTED = {
     name
     for folder in PACKAGES
@@ -49,6 +54,11 @@ def test_a_check_is_well_formed(check: str) -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_codes_of_a_check_are_explained(check: str) -> None:
     assert set(CHECKS[check].codes) <= set(CODES)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_codes_of_a_check_are_asserted_somewhere(check: str) -> None:
+    assert not [code for code in CHECKS[check].codes if f'"{code}"' not in ASSERTED]
 
 
 @pytest.mark.parametrize("check", CHECKS)
