@@ -20,6 +20,7 @@ from .chain_session import chosen_signer, opened_chain
 from .console import Console, counted
 from .deploying import part_step
 from .exits import FAILED
+from .ezkl_verifier import ceremony_option, compile_verifier, ezkl_contracts, register_artifact
 from .options import FILE, Function, cache_option, hex_digest, reporting
 from .registry_calls import find_registry
 from .spending import Done, Step, address_text, carry_out, hex_text, show_done, transactions
@@ -38,10 +39,16 @@ __all__ = ["command"]
 _DOORS = ("optimistic", "tee", "quorum")
 """Those that need nothing to be made."""
 
+_ALL_DOORS = ("ezkl", *_DOORS)
+
 
 @click.group("router", short_help="Ask contracts whether they accept evidence.")
 def command() -> None:
     """Deploy the router of evidence on a chain, and ask it what a contract would."""
+
+
+command.add_command(compile_verifier)
+command.add_command(register_artifact)
 
 
 @command.command("deploy")
@@ -49,15 +56,19 @@ def command() -> None:
     "--door",
     "doors",
     multiple=True,
-    type=click.Choice(_DOORS),
+    type=click.Choice(_ALL_DOORS),
     help=f"Backends whose evidence it takes; repeatable.  [default: {', '.join(_DOORS)}]",
 )
+@ceremony_option
+@cache_option
 @registry_option
 @chain_options
 @signing_options
 @reporting
 def deploy(
     doors: tuple[str, ...],
+    ceremony: bytes | None,
+    cache_dir: Path | None,
     registry: bytes | None,
     chain: ChainFlags,
     signing: SigningFlags,
@@ -66,16 +77,18 @@ def deploy(
 ) -> None:
     """Deploy a router over a model registry, with its doors, where they do not stand yet.
 
-    Registry and doors are for ever, and part of the address.
+    Registry and doors are for ever, and part of the address. The door for ezkl stands before
+    ezkl's own contract, which `router ezkl-verifier` compiles, and knows one ceremony.
     """
-    chosen = tuple(name for name in _DOORS if name in (doors or _DOORS))
+    chosen = tuple(name for name in _ALL_DOORS if name in (doors or _DOORS))
+    behind = ezkl_contracts(ceremony, cache_dir) if "ezkl" in chosen else ()
     with opened_chain(chain) as opened:
         from verifiable.chain.contracts.inference_verifier import InferenceVerifier
 
         signer = chosen_signer(signing, opened, console)
         place = find_registry(opened, registry)
-        parts = _parts(place.address, chosen)
-        missing = [part for part in parts if not opened.code(part.address)]
+        parts = _parts(place.address, chosen, behind)
+        missing = [part for part in (*behind[:1], *parts) if not opened.code(part.address)]
         steps = [part_step(opened, signer, part) for part in missing]
         done = carry_out(console, opened, signer, signing, steps)
         at = parts[-1].address
@@ -275,10 +288,10 @@ def _step(call: RouterCall, signer: Signer) -> Step:
     )
 
 
-def _parts(registry: bytes, doors: Sequence[str]) -> tuple[Part, ...]:
+def _parts(registry: bytes, doors: Sequence[str], ezkl: Sequence[Part]) -> tuple[Part, ...]:
     from verifiable.chain.contracts.router_release import default_doors, router_parts
 
-    known = default_doors()
+    known = {**default_doors(), **dict(zip(("ezkl",), ezkl[1:], strict=False))}
     return router_parts(registry, {name: known[name] for name in doors})
 
 

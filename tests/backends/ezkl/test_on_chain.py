@@ -22,7 +22,7 @@ from verifiable.backends.ezkl.format import EzklKey, Payload
 from verifiable.backends.ezkl.onchain import artifact_words, evidence_of
 from verifiable.backends.ezkl.solc import compiler_command
 from verifiable.backends.ezkl.srs_file import verifier_srs
-from verifiable.backends.ezkl.verifier_contract import make_verifier
+from verifiable.backends.ezkl.verifier_contract import CODE_HASH, make_verifier
 from verifiable.backends.ezkl.vka import ceremony_digest, vka_job, vka_words
 from verifiable.cache import Cache
 from verifiable.chain.accounts import KeySigner
@@ -30,7 +30,12 @@ from verifiable.chain.anvil import find_anvil
 from verifiable.chain.artifact import load_artifact
 from verifiable.chain.calls import call, message
 from verifiable.chain.client import Chain
-from verifiable.chain.contracts.ezkl_door import EzklDoor, ReusableVerifier, verifier_artifact
+from verifiable.chain.contracts.ezkl_door import (
+    VERIFIER_CODE_HASH,
+    EzklDoor,
+    ReusableVerifier,
+    verifier_artifact,
+)
 from verifiable.chain.contracts.model_registry import ModelRegistry
 from verifiable.chain.contracts.model_registry import Program as RegistryProgram
 from verifiable.chain.endpoint import open_chain
@@ -327,7 +332,8 @@ def test_too_little_gas_is_never_an_answer(place: Place, proven: Proven, evidenc
 
 def test_a_verifier_with_other_code_gets_no_door(place: Place) -> None:
     artifact = load_artifact("EzklDoor")
-    code_hash = place.verifier.contract.artifact.code_hash
+    code_hash = VERIFIER_CODE_HASH
+    assert code_hash == CODE_HASH == place.verifier.contract.artifact.code_hash
     for target in (place.door.address, b"\x11" * 20):
         with pytest.raises(Reverted) as caught:
             place.chain.deploy(ALICE, artifact, target, code_hash, bytes(32))

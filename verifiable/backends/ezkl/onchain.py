@@ -20,7 +20,7 @@ from verifiable.statement.abi import encode_bytes, encode_struct
 from verifiable.statement.proof import Proof
 from verifiable.statement.tensors import pack
 
-__all__ = ["artifact_words", "ceremony_held", "evidence_of"]
+__all__ = ["artifact_of", "artifact_words", "ceremony_held", "evidence_of"]
 
 _KEYS_KIND = "ezkl-keys"
 _VKA = "vka.bin"
@@ -64,13 +64,23 @@ def artifact_words(proof: Proof, key: Key, options: Options) -> bytes:
         ProvingError: (code `not-for-a-chain`) the proof is of another backend or key.
         SetupError, ResourceLimit, MissingDependency, Cancelled.
     """
-    ezkl_key, payload = _matching(proof, key)
-    cache = Cache(options.cache_dir)
-    held = _held_words(cache, ezkl_key.vka_digest)
-    if held is not None:
-        return held
+    ezkl_key, _ = _matching(proof, key)
+    held = _held_words(Cache(options.cache_dir), ezkl_key.vka_digest)
+    return artifact_of(proof, options) if held is None else held
+
+
+def artifact_of(proof: Proof, options: Options) -> bytes:
+    """Words of the verification key artifact that follows from what a proof file carries.
+
+    Raises:
+        ProvingError: (code `not-for-a-chain`) the proof is of another backend.
+        MalformedProof, SetupError, ResourceLimit, MissingDependency, Cancelled.
+    """
+    if proof.backend != BACKEND_ID:
+        raise _refused("this is not a proof by ezkl")
+    payload = Payload.decode(proof.payload)
     require_ezkl()
-    with cache.work_folder() as folder:
+    with Cache(options.cache_dir).work_folder() as folder:
         (folder / "vk.key").write_bytes(payload.vk)
         (folder / "settings.json").write_bytes(payload.settings)
         (folder / "kzg.srs").write_bytes(verifier_srs(payload.s_g2))

@@ -10,16 +10,29 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from verifiable.chain.artifact import Artifact, load_artifact
+from verifiable.chain.calls import BlockTag
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
+from verifiable.chain.contracts.genuine import CANONICAL_SALT, Part, check_made
 from verifiable.chain.signing import Signer
-from verifiable.chain.transaction import Receipt, TxOptions
+from verifiable.chain.transaction import Plan, Receipt, TxOptions
 
-__all__ = ["DOOR_ARTIFACT", "EzklDoor", "ReusableVerifier", "verifier_artifact"]
+__all__ = [
+    "DOOR_ARTIFACT",
+    "VERIFIER_CODE_HASH",
+    "EzklDoor",
+    "ReusableVerifier",
+    "check_ezkl_door",
+    "ezkl_parts",
+    "verifier_artifact",
+]
 
 DOOR_ARTIFACT = load_artifact("EzklDoor")
 
-CANONICAL_SALT = bytes(32)
+VERIFIER_CODE_HASH = bytes.fromhex(
+    "9001f52e7f1976554d034420221e76077b8578a8a8cd2883a703c2ae63b58352"
+)
+"""keccak-256 of the verifier's code, as `backends/ezkl/verifier_contract.py` pins it."""
 
 _WORD_BYTES = 32
 
@@ -32,6 +45,10 @@ def _member(name: str, *types: str, outputs: Sequence[str] = ()) -> dict[str, An
         "inputs": [{"name": "", "type": kind} for kind in types],
         "outputs": [{"name": "", "type": kind} for kind in outputs],
     }
+
+
+def _words(data: bytes) -> list[bytes]:
+    return [data[i : i + _WORD_BYTES] for i in range(0, len(data), _WORD_BYTES)]
 
 
 def verifier_artifact(creation: bytes, code: bytes) -> Artifact:
@@ -56,6 +73,32 @@ def verifier_artifact(creation: bytes, code: bytes) -> Artifact:
     )
 
 
+def ezkl_parts(verifier: Artifact, ceremony: bytes) -> tuple[Part, Part]:
+    """The verifier and its door, where the deployment proxy puts them, in that order.
+
+    Args:
+        verifier: as `verifier_artifact` gives it.
+        ceremony: 32 bytes that name the public ceremony; zeros: every proof counts as simulated.
+    """
+    behind = Part(artifact=verifier, arguments=())
+    arguments = (behind.address, VERIFIER_CODE_HASH, ceremony)
+    return behind, Part(artifact=DOOR_ARTIFACT, arguments=arguments)
+
+
+def check_ezkl_door(chain: Chain, address: bytes, block: BlockTag = "latest") -> None:
+    """Refuse a door that this release's constructor would not make over the pinned verifier.
+
+    The ceremony is the door's own: it says only which proofs do not count as simulated.
+
+    Raises:
+        ChainError: `other-code`, or the node failed.
+    """
+    door = Contract(chain, DOOR_ARTIFACT, address)
+    behind, ceremony = door.call("verifier", block=block), door.call("ceremony", block=block)
+    code = chain.code(address, block)
+    check_made(chain, DOOR_ARTIFACT, (behind, VERIFIER_CODE_HASH, ceremony), address, code, block)
+
+
 class ReusableVerifier:
     """ezkl's verifier contract on a chain. Made by `at` or `deploy`.
 
@@ -76,7 +119,7 @@ class ReusableVerifier:
         Raises:
             ChainError: `no-code`, `other-code`, or the node failed.
         """
-        return cls(chain.contract(artifact, address, code_hash=artifact.code_hash))
+        return cls(chain.contract(artifact, address, code_hash=VERIFIER_CODE_HASH))
 
     @classmethod
     def deploy(
@@ -95,6 +138,16 @@ class ReusableVerifier:
         """Its address, 20 bytes."""
         return self.contract.address
 
+    def plan_artifact(
+        self, sender: bytes, words: bytes, *, options: TxOptions | None = None
+    ) -> Plan:
+        """What `register_artifact` would cost.
+
+        Raises:
+            ChainError: as `Contract.plan`.
+        """
+        return self.contract.plan(sender, "registerVka", _words(words), options=options)
+
     def register_artifact(
         self, signer: Signer, words: bytes, *, options: TxOptions | None = None
     ) -> Receipt:
@@ -106,8 +159,7 @@ class ReusableVerifier:
         Raises:
             ChainError: as `Contract.send`.
         """
-        parts = [words[i : i + _WORD_BYTES] for i in range(0, len(words), _WORD_BYTES)]
-        return self.contract.send(signer, "registerVka", parts, options=options)
+        return self.contract.send(signer, "registerVka", _words(words), options=options)
 
 
 class EzklDoor:
@@ -156,7 +208,7 @@ class EzklDoor:
             signer,
             DOOR_ARTIFACT,
             verifier.address,
-            verifier.contract.artifact.code_hash,
+            VERIFIER_CODE_HASH,
             ceremony,
             salt=CANONICAL_SALT,
             options=options,

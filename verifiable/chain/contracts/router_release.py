@@ -16,6 +16,7 @@ from verifiable.chain.calls import BlockTag
 from verifiable.chain.client import Chain
 from verifiable.chain.contract import Contract
 from verifiable.chain.contracts import model_registry
+from verifiable.chain.contracts.ezkl_door import check_ezkl_door
 from verifiable.chain.contracts.genuine import CANONICAL_SALT, Part, check_made
 from verifiable.chain.deployment import check_code
 from verifiable.chain.signing import Signer
@@ -52,7 +53,7 @@ _NO_DOOR = bytes(20)
 DoorCheck = Callable[[Chain, bytes, BlockTag], None]
 """Refuses a door whose code holds immutables, unless they are this release's."""
 
-_DOOR_CHECKS: Mapping[str, DoorCheck] = MappingProxyType({})
+_DOOR_CHECKS: Mapping[str, DoorCheck] = MappingProxyType({"ezkl": check_ezkl_door})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
