@@ -59,10 +59,14 @@ def compile_verifier(
         SOURCE_SHA256,
         make_verifier,
     )
+    from verifiable.cache import default_cache_dir
 
     with interruptible(console) as cancel, console.progress() as progress:
         options = Options(
-            cache_dir=cache_dir, time_limit_s=time_limit_s, progress=progress, cancel=cancel
+            cache_dir=cache_dir or default_cache_dir(),
+            time_limit_s=time_limit_s,
+            progress=progress,
+            cancel=cancel,
         )
         made = make_verifier(options)
     ceremony = ceremony_held(cache_dir)
@@ -105,11 +109,12 @@ def register_artifact(
     from verifiable.backends.base import Options
     from verifiable.backends.ezkl.onchain import artifact_of
     from verifiable.backends.ezkl.vka import vka_digest
+    from verifiable.cache import default_cache_dir
     from verifiable.chain.contracts.ezkl_door import ReusableVerifier, ezkl_parts
     from verifiable.sources import proof_of
 
     held = _verifier(cache_dir)
-    words = artifact_of(proof_of(proof), Options(cache_dir=cache_dir))
+    words = artifact_of(proof_of(proof), Options(cache_dir=cache_dir or default_cache_dir()))
     with opened_chain(chain) as opened:
         signer = chosen_signer(signing, opened, console)
         behind, _ = ezkl_parts(_artifact(held), bytes(32))

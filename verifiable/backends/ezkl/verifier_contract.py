@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from onnx import TensorProto, helper
 
@@ -151,7 +152,7 @@ def _write_source(phases: Phases) -> bytes:
         "pk": "pk.key",
         "source": _SOURCE,
     }
-    steps = (
+    steps: tuple[tuple[str, dict[str, Any]], ...] = (
         ("gen_settings", {"run_args": plan.run_args}),
         ("compile", {}),
         ("gen_srs", {"logrows": MIN_LOGROWS}),
