@@ -31,6 +31,7 @@ contract OptimisticDoor is IEvidenceDoor {
         bytes32 statementDigest,
         bytes calldata proof
     ) external view returns (bool simulated) {
+        // INVARIANT IV-10: evidence has one encoding, and nothing rides along.
         if (proof.length != PROOF_BYTES) {
             revert EvidenceDoor_Malformed(proof.length);
         }
