@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from check_places import REPOSITORY
@@ -145,6 +145,7 @@ class Guard:
         line: where it refuses.
         start, end: of what is replaced, in characters.
         text: what replaces it, with `{off}` for the condition that it is switched off.
+        errors: what it reverts with by itself.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Guard:
     start: int
     end: int
     text: str
+    errors: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.name} at contracts/src/{self.path}:{self.line}"
@@ -216,8 +218,11 @@ def _in_block(text: str, path: str, name: str, start: int, end: int) -> Iterator
         if found[0] == "_require(":
             first = _first_argument(code, begin)
             yield guard(begin, first, f"({text[begin:first]}) || {{off}}")
-        elif _REFUSING.search(code[close : _end_of_statement(code, close)]):
-            yield guard(begin, close, f"({condition}) && !{{off}}")
+            continue
+        refusal = code[close : _end_of_statement(code, close)]
+        if _REFUSING.search(refusal):
+            errors = frozenset(re.findall(r"\brevert (?:\w+\.)?(\w+)\(", refusal))
+            yield replace(guard(begin, close, f"({condition}) && !{{off}}"), errors=errors)
 
 
 def _without_comments(text: str) -> str:

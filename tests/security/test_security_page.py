@@ -124,5 +124,6 @@ def test_a_guard_has_a_forge_test_of_its_name(guard: str) -> None:
 @pytest.mark.parametrize("guard", GUARDS)
 def test_the_errors_of_a_guard_are_errors_of_the_contracts(guard: str) -> None:
     (row,) = re.findall(rf"^\| {guard} \| [^|]+ \|(.*)\|$", CONTRACTS, re.M)
-    for error in re.findall(r"`(\w+)`", row):
-        assert error in ERRORS
+    named = set(re.findall(r"`(\w+)`", row))
+    assert named <= ERRORS
+    assert {error for place in guards() if place.name == guard for error in place.errors} <= named
