@@ -349,7 +349,7 @@ def _examine_demands(policy: Policy, enforced: Set[str]) -> Check:
             expected="demands that this verifier can check",
             found=", ".join(unmet),
             hint="evidence of this backend cannot show this: leave it out of the policy, or accept "
-            f"other backends; an assurance is one of {', '.join(ASSURANCES)}; a requirement is met by "
-            "proofs that are given together",
+            f"other backends; an assurance is one of {', '.join(ASSURANCES)}, and a requirement is "
+            "met by proofs that are given together",
         )
     return table.ST_13.ok(expected="demands that this verifier can check", found="all of them")
