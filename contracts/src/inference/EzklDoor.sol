@@ -133,6 +133,8 @@ contract EzklDoor is IEvidenceDoor {
         bytes32,
         bytes calldata proof
     ) external returns (bool simulated) {
+        _demandCanonical(proof);
+
         // INVARIANT IV-21: roots are computed by the rules of the record's version.
         if (pinned.specVersion != SPEC_VERSION) revert EzklDoor_SpecVersion(pinned.specVersion);
 
@@ -371,8 +373,28 @@ contract EzklDoor is IEvidenceDoor {
         schema = abi.decode(encoded, (IDisputeGame.Schema));
     }
 
-    /// @dev One of the sections of evidence, which is `abi.encode` of as many `bytes`.
+    /// @dev Reverts unless the evidence is `abi.encode` of as many `bytes` as there are sections.
     /// @param proof The evidence.
+    function _demandCanonical(bytes calldata proof) private pure {
+        uint256 size = proof.length;
+        uint256 from = 32 * SECTIONS;
+        for (uint256 i = 0; i < SECTIONS; ++i) {
+            // INVARIANT IV-35: one proof has one encoding; sections follow each other, then nothing.
+            if (size < from + 32 || uint256(bytes32(proof[32 * i:])) != from) {
+                revert EvidenceDoor_Malformed(size);
+            }
+            uint256 length = uint256(bytes32(proof[from:]));
+            from += 32;
+            if (length > size - from) revert EvidenceDoor_Malformed(size);
+            uint256 end = from + length;
+            from = (end + 31) / 32 * 32;
+            if (from > size || bytes32(proof[end:from]) != 0) revert EvidenceDoor_Malformed(size);
+        }
+        if (from != size) revert EvidenceDoor_Malformed(size);
+    }
+
+    /// @dev One of the sections of evidence.
+    /// @param proof The evidence, whose encoding was checked.
     /// @param index Which one.
     /// @return content A part of the evidence.
     function _section(bytes calldata proof, uint256 index)
@@ -380,14 +402,9 @@ contract EzklDoor is IEvidenceDoor {
         pure
         returns (bytes calldata content)
     {
-        uint256 size = proof.length;
-        if (size < 64 * SECTIONS) revert EvidenceDoor_Malformed(size);
         uint256 from = uint256(bytes32(proof[32 * index:]));
-        if (from > size - 32) revert EvidenceDoor_Malformed(size);
         uint256 length = uint256(bytes32(proof[from:]));
-        from += 32;
-        if (length > size - from) revert EvidenceDoor_Malformed(size);
-        content = proof[from:from + length];
+        content = proof[from + 32:from + 32 + length];
     }
 
     /// @dev How the verifier says that it does not know an artifact.

@@ -28,13 +28,15 @@ contract EzklDoor_Test is EzklKit {
         vm.assertEq(_ask(_pinned(), statement, parts), false, "simulated");
     }
 
-    function test_check_malformed_reverts() external {
+    function test_check_IV35_malformed_reverts() external {
         IEvidenceDoor.Pinned memory pinned = _pinned();
         IEvidenceDoor.Statement memory statement = _statement();
         bytes memory honest = _encoded(_honest());
         _malformed("");
         _malformed(_slice(honest, 0, 383));
         _malformed(_slice(honest, 0, honest.length - 32)); // ends inside the proof
+        _malformed(_slice(honest, 0, honest.length - 1));
+        _malformed(bytes.concat(honest, bytes32(0)));
         for (uint256 i = 0; i < 6; ++i) {
             bytes memory far = _encoded(_honest());
             far[32 * i] = 0xff; // where the section is
@@ -44,6 +46,11 @@ contract EzklDoor_Test is EzklKit {
             long[place] = 0xff; // its length
             _malformed(long);
         }
+        bytes memory filled = _encoded(_honest());
+        uint256 outputs = uint256(bytes32(_slice(filled, 96, 128)));
+        filled[outputs + 63] = 0x01; // behind the eight bytes of the outputs
+        _malformed(filled);
+        _malformed(_swapped(honest));
         Parts memory parts = _honest();
         parts.vka = _slice(parts.vka, 0, 767);
         _refused(pinned, statement, parts, _wrong(_encoded(parts).length));
@@ -262,21 +269,26 @@ contract EzklDoor_Test is EzklKit {
         place = _bound(place, 0, proof.length - 1);
         proof[place] ^= bytes1(uint8(1) << (bit % 8));
         vm.assume(keccak256(proof) != keccak256(honest));
-        vm.assume(!_padding(honest, place));
         try door.check(_pinned(), _statement(), bytes32(0), proof) returns (bool) {
             vm.assertTrue(false, "accepted");
         } catch {}
     }
 
-    /// @dev Whether a byte fills up a section to whole words, which nothing reads.
-    function _padding(bytes memory proof, uint256 place) private pure returns (bool) {
-        for (uint256 i = 0; i < 6; ++i) {
-            uint256 from = uint256(bytes32(_slice(proof, 32 * i, 32 * i + 32)));
-            uint256 length = uint256(bytes32(_slice(proof, from, from + 32)));
-            uint256 end = from + 32 + length;
-            if (place >= end && place < (end + 31) / 32 * 32) return true;
-        }
-        return false;
+    /// @dev The same content, the two last sections in the other order.
+    function _swapped(bytes memory honest) private view returns (bytes memory) {
+        Parts memory parts = _honest();
+        bytes memory head = _slice(honest, 0, 128);
+        bytes memory rest = abi.encode(parts.halo2, parts.vka); // offsets of two words
+        uint256 from = uint256(bytes32(_slice(honest, 128, 160)));
+        uint256 halo2 = from;
+        uint256 vka = from + uint256(bytes32(_slice(rest, 32, 64))) - 64;
+        return bytes.concat(
+            head,
+            bytes32(vka),
+            bytes32(halo2),
+            _slice(honest, 192, from),
+            _slice(rest, 64, rest.length)
+        );
     }
 
     function _malformed(bytes memory proof) private {
