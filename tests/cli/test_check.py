@@ -28,6 +28,8 @@ from sample_models import MODELS
 
 import verifiable
 from verifiable.cli import exits
+from verifiable.errors import ResourceLimit
+from verifiable.integrity import programs
 from verifiable.integrity.checks import INTEGRITY_CHECKS
 
 
@@ -176,6 +178,15 @@ def test_ci_7_a_key_of_another_program(repository: Path, found: Check) -> None:
     assert any("keys of gkr" in sentence for sentence in ran["does_not_establish"])
 
 
+def test_ci_7_undecided_for_a_key_that_cannot_be_derived(repository: Path, found: Check) -> None:
+    document = lock_of(repository)
+    document["models"][0]["backends"]["gkr"]["weights"] = "of gold"
+    write_lock(repository, document)
+    ran = found(exits.UNREADABLE, {"CI-7": "derived-key-differs"}, "--level", "program")
+    (key,) = (item for item in ran["checks"] if item["id"] == "CI-7")
+    assert "not derived" in key["found"]
+
+
 def test_ci_8_another_golden_output(repository: Path, found: Check) -> None:
     document = lock_of(repository)
     document["models"][0]["golden"][0]["output_root"] = "0x" + "11" * 32
@@ -226,6 +237,22 @@ def test_ci_10_a_file_that_is_no_proof(repository: Path, found: Check) -> None:
     assert "unknown-key" in next(
         item["found"] for item in document["checks"] if item["id"] == "CI-10"
     )
+
+
+def test_ci_10_a_payload_that_is_none(repository: Path, found: Check) -> None:
+    """The proof file is one; what it carries is found to be nothing when it is judged."""
+    _repin_proof(repository, lambda proof: proof.update(payload=base64.b64encode(b"x").decode()))
+    found(exits.FAILED, {"CI-10": "proof-not-proven"}, "--level", "proof")
+
+
+def test_ci_10_undecided_where_this_machine_is_too_small(
+    repository: Path, found: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object, **__: object) -> None:
+        raise ResourceLimit("too large", where="proof", hint="take a larger machine")
+
+    monkeypatch.setattr(programs, "evaluate", too_large)
+    found(exits.UNREADABLE, {"CI-10": "proof-not-proven"}, "--level", "proof")
 
 
 def test_ci_10_a_policy_that_accepts_nothing(repository: Path, found: Check) -> None:
