@@ -123,8 +123,8 @@ library Bls12381 {
         bytes memory end = bytes.concat(tag, bytes1(uint8(tag.length)));
         bytes32 start = sha256(bytes.concat(new bytes(64), message, hex"010000", end));
         bytes32 last = bytes32(0);
-        for (uint256 i; i < 8; ++i) {
-            last = sha256(bytes.concat(start ^ last, bytes1(uint8(i + 1)), end));
+        for (uint8 i; i < 8; ++i) {
+            last = sha256(bytes.concat(start ^ last, bytes1(i + 1), end));
             uniform[i] = last;
         }
     }
