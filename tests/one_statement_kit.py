@@ -253,9 +253,17 @@ def registered(chain: Chain, registry: AttestationRegistry, enclave: EnclaveProc
 def stage(
     url: str, folder: Path, program: verifiable.Program, backends: Sequence[str]
 ) -> Iterator[Stage]:
-    """Deploy what these backends need."""
+    """Open a chain, and deploy what these backends need."""
+    with open_chain(url) as chain, stage_on(chain, url, folder, program, backends) as found:
+        yield found
+
+
+@contextmanager
+def stage_on(
+    chain: Chain, url: str, folder: Path, program: verifiable.Program, backends: Sequence[str]
+) -> Iterator[Stage]:
+    """The same on a chain that is open already."""
     with ExitStack() as opened:
-        chain = opened.enter_context(open_chain(url))
         enclave = opened.enter_context(EnclaveProcess.start(dump_program(program), limit_s=60))
         attestations = AttestationRegistry.deploy(chain, ALICE, TERMS)
         registered(chain, attestations, enclave)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -26,3 +27,14 @@ def test_the_script(
         "model.lock",
         "proof.json",
     }
+
+
+def test_the_page_lists_every_example_and_leads_somewhere() -> None:
+    folder = REPOSITORY / "examples"
+    text = (folder / "README.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| \[`(\w+)/`\]", text, re.MULTILINE))
+    assert listed == {path.name for path in folder.iterdir() if path.is_dir()}
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (folder / target).exists(), target
+    for path in re.findall(r"python (examples/[\w/.]+)", text):
+        assert (REPOSITORY / path).is_file(), path
