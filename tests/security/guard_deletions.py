@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,18 @@ class Switchable:
         done = self._forge("build")
         if done.returncode != 0:
             raise RuntimeError(f"{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        self._answer_for_the_compiler()
+
+    def _answer_for_the_compiler(self) -> None:
+        """From here on all that forge asks it is its version, and each answer takes a second."""
+        compiler = self.root / "bin" / "solc"
+        told = subprocess.run(
+            [str(compiler), "--version"], capture_output=True, text=True, cwd=self.root, check=True
+        ).stdout
+        lines = "".join(f"echo {shlex.quote(line)}\n" for line in told.splitlines())
+        compiler.unlink()
+        compiler.write_text(f'#!/bin/sh\n[ "$1" = --version ] || exit 1\n{lines}')
+        compiler.chmod(0o755)
 
     def _forge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         env = {name: value for name, value in os.environ.items() if "FOUNDRY" not in name}
