@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -25,8 +26,11 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "tests" / "chain" / "contracts")]
 
 from game_kit import ALICE  # noqa: E402
+from one_statement_kit import CONTEXT, signed, stage_on  # noqa: E402
 from router_kit import scene_on  # noqa: E402
+from sample_models import MODELS  # noqa: E402
 
+import verifiable  # noqa: E402
 from verifiable.chain.artifact import artifact_names, load_artifact  # noqa: E402
 from verifiable.chain.client import Chain  # noqa: E402
 from verifiable.chain.contracts.inference_verifier import (  # noqa: E402
@@ -36,6 +40,8 @@ from verifiable.chain.contracts.inference_verifier import (  # noqa: E402
 )
 from verifiable.chain.contracts.router_release import DOORS, ROUTER  # noqa: E402
 from verifiable.chain.endpoint import open_chain  # noqa: E402
+from verifiable.doors import door_evidence  # noqa: E402
+from verifiable.options import backend_options  # noqa: E402
 from verifiable.statement.statement import Statement  # noqa: E402
 
 RESULT = HERE / "results" / "router_gas.json"
@@ -97,9 +103,47 @@ def of_games_and_enclaves(chain: Chain) -> Iterator[Row]:
         yield measured(name, scene.router, record, said, [game], either)
 
 
+def of_proofs_and_quorums(chain: Chain, model: str) -> Iterator[Row]:
+    """A sample model's proof by ezkl, under a setup of this machine, and what parties signed."""
+    program = verifiable.compile(
+        MODELS / f"{model}.onnx", calibration=MODELS / "digits_calibration.npz"
+    )
+    source = MODELS / "digits_input.npz"
+    backends = ("ezkl", "quorum")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        stage_on(chain, chain.source, Path(folder), program, backends) as stage,
+    ):
+        proof = verifiable.prove(
+            program, source, backend="ezkl", context=CONTEXT, insecure_local_setup=True
+        ).proof
+        proofs = {"ezkl": proof, "quorum": signed(proof)}
+        keys = {name: stage.key_of(name) for name in backends}
+        stage.introduce(proof, keys["ezkl"])
+        record = stage.register({name: key.digest for name, key in keys.items()})
+        options = backend_options()
+        pieces = {name: door_evidence(proofs[name], keys[name], options) for name in backends}
+        for name, piece in pieces.items():
+            what = f"verify, {name}, {model}" if name == "ezkl" else "verify, quorum, 2 of 3"
+            if name == "ezkl" or model == "digits_mlp":  # a quorum's signature knows no model
+                yield measured(what, stage.router, record, proof.statement, [piece], simulated=True)
+
+
+def of_small_proofs(chain: Chain) -> Iterator[Row]:
+    """A proof of the smaller sample model, and a quorum's signature."""
+    yield from of_proofs_and_quorums(chain, "digits_mlp")
+
+
+def of_larger_proofs(chain: Chain) -> Iterator[Row]:
+    """A proof of the larger sample model."""
+    yield from of_proofs_and_quorums(chain, "digits_cnn")
+
+
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
         "optimistic and tee": of_games_and_enclaves,
+        "ezkl and quorum": of_small_proofs,
+        "ezkl, larger": of_larger_proofs,
     }
 )
 
