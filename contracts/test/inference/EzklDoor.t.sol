@@ -58,6 +58,16 @@ contract EzklDoor_Test is EzklKit {
         _refused(pinned, statement, parts, _wrong(_encoded(parts).length));
     }
 
+    /// @dev So long that where it ends overflows.
+    function test_check_IV35_longest_reverts() external {
+        bytes memory proof = _encoded(_honest());
+        uint256 place = uint256(bytes32(_slice(proof, 160, 192)));
+        for (uint256 i = 0; i < 32; ++i) {
+            proof[place + i] = 0xff;
+        }
+        _malformed(proof);
+    }
+
     function test_constructor_IV20_otherCode_reverts() external {
         bytes32 codeHash = address(verifier).codehash;
         _unknownCode(address(door), codeHash); // other code

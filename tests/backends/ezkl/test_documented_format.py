@@ -8,9 +8,12 @@ import re
 from pathlib import Path
 
 from verifiable.backends.ezkl.format import EzklKey, Payload
+from verifiable.backends.ezkl.verifier_contract import CODE_BYTES
 from verifiable.backends.ezkl.verify import EZKL_CHECKS
+from verifiable.chain.artifact import load_artifact
 
 ROOT = Path(__file__).parents[3]
+CHAIN_PAGE = (ROOT / "docs" / "backends" / "ezkl-on-chain.md").read_text(encoding="utf-8")
 FORMAT_PAGE = (ROOT / "docs" / "formats" / "ezkl-payload.md").read_text(encoding="utf-8")
 DESIGN_PAGE = (ROOT / "docs" / "design" / "ezkl.md").read_text(encoding="utf-8")
 
@@ -44,3 +47,22 @@ def test_the_measured_table_quotes_the_stored_result() -> None:
         assert f"| {summary['setup_s']:.1f} s " in row
         assert f"| {summary['prove_s_median']:.1f} s " in row
         assert f"| {summary['proof_bytes']:,} bytes |" in row
+
+
+def test_the_table_of_gas_quotes_the_stored_result() -> None:
+    stored = json.loads((ROOT / "benchmarks" / "results" / "ezkl_gas.json").read_text())
+    assert set(stored["models"]) == {"dense_5x3", "digits_mlp", "digits_cnn"}
+    for name, model in stored["models"].items():
+        figures = [model[part] for part in ("public_values", "proof_bytes", "vka_bytes")]
+        figures += [model["calldata_bytes"], model["register_gas"]]
+        figures += [model[part]["median"] for part in ("verify_gas", "verifier_alone_gas")]
+        assert f"| {name} | {' | '.join(f'{value:,}' for value in figures)} |" in CHAIN_PAGE
+    assert f"{stored['verifier']['deploy_gas']:,} gas" in CHAIN_PAGE
+    assert stored["verifier"]["code_bytes"] == CODE_BYTES
+    assert stored["door"]["code_bytes"] == len(load_artifact("EzklDoor").runtime) <= 24_576
+
+
+def test_the_chain_page_lists_every_guard_of_the_door() -> None:
+    door = (ROOT / "contracts" / "src" / "inference" / "EzklDoor.sol").read_text("utf-8")
+    guards = re.findall(r"// INVARIANT (IV-\d+):", door)
+    assert sorted(guards) == re.findall(r"^\| (IV-\d+) \|", CHAIN_PAGE, re.MULTILINE)
