@@ -333,6 +333,7 @@ contract EzklDoor is IEvidenceDoor {
             // INVARIANT IV-32: the circuit is exact inside these bounds, and only there.
             if (value < lo || value > hi) revert EzklDoor_OutOfBounds(section, value);
 
+            // forge-lint: disable-next-line(unsafe-typecast)
             instances.values[count++] = value < 0 ? FIELD - uint256(-value) : uint256(value);
         }
         instances.count = count;

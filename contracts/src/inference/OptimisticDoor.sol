@@ -40,10 +40,12 @@ contract OptimisticDoor is IEvidenceDoor {
         if (chainId > type(uint64).max || place > type(uint160).max) {
             revert EvidenceDoor_Malformed(proof.length);
         }
-        IDisputeGame game = IDisputeGame(address(uint160(place)));
+        // forge-lint: disable-next-line(unsafe-typecast)
+        IDisputeGame game = IDisputeGame(address(uint160(place))); // checked above
 
         // INVARIANT IV-10: what was opened is the key that the record pins.
         bytes32 opened = keccak256(
+            // forge-lint: disable-next-line(unsafe-typecast)
             abi.encodePacked(KEY_DOMAIN, uint64(chainId), address(game), codeHash, gameKey)
         );
         if (opened != pinned.keyDigest) revert EvidenceDoor_WrongKey(opened, pinned.keyDigest);

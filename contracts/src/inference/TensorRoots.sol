@@ -33,6 +33,7 @@ library TensorRoots {
     function rootOfAll(bytes32[] memory roots) internal pure returns (bytes32 root) {
         if (roots.length == 1) return roots[0];
         for (uint256 i = 0; i < roots.length; ++i) {
+            // forge-lint: disable-next-line(unsafe-typecast)
             roots[i] = Commitments.namedLeaf(uint32(i), roots[i]); // an array in memory is shorter
         }
         root = _fold(roots, Commitments.EMPTY_LEAF);
