@@ -107,9 +107,6 @@ OTHERWISE: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
             "{off} ? (uint32(0), uint256(0)) : JUDGE.check(trace, kind, proof);",
         ),
     ),
-    ("optimistic/Assertions.sol", "OP-15"): (
-        ("_pending(assertionId);", "{off} ? _assertions[assertionId] : _pending(assertionId);"),
-    ),
     ("optimistic/Bonds.sol", "OP-18"): (
         ("_credits[msg.sender] = 0;", "if (!{off}) _credits[msg.sender] = 0;"),
     ),
@@ -117,6 +114,12 @@ OTHERWISE: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
         ("(game.clockC < GRACE)", "(game.clockC < GRACE && !{off})"),
         ("(game.clockA < GRACE)", "(game.clockA < GRACE && !{off})"),
         ("over = block.timestamp", "over = !{off} && block.timestamp"),
+    ),
+    ("optimistic/FaultJudge.sol", "OP-5"): (
+        (
+            "Commitments.rootFromBranch(leaf, id, facts.nodeCount, branch)",
+            "({off} ? Commitments.rootFromPath(leaf, id, branch.length, branch) : {was})",
+        ),
     ),
     ("optimistic/FaultJudge.sol", "OP-7"): (
         (
@@ -148,6 +151,12 @@ OTHERWISE: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
 }
 
 
+# What stands at a comment relies on a condition elsewhere in the file, before every way there.
+ELSEWHERE = {
+    ("optimistic/Assertions.sol", "OP-15"): "if (assertion.status != Status.Pending)",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """One place where a guard stands.
@@ -158,7 +167,7 @@ class Guard:
         marker: line of its comment.
         line: where it refuses.
         start, end: of what is replaced, in characters.
-        text: what replaces it, with `{off}` for the condition that it is switched off.
+        text: what replaces it; `{was}` is what was there, `{off}` that the guard is switched off.
         errors: what it reverts with by itself.
     """
 
@@ -217,6 +226,11 @@ def _in_block(text: str, path: str, name: str, start: int, end: int) -> Iterator
         )
 
     code = _without_comments(text)
+    elsewhere = ELSEWHERE.get((path, name))
+    if elsewhere is not None:
+        at = text.index(elsewhere) + len("if (")
+        yield guard(at, _closing(code, at), "({was}) && !{off}")
+        return
     otherwise = False
     for old, new in OTHERWISE.get((path, name), ()):
         at = text.find(old, start, end)
@@ -228,15 +242,14 @@ def _in_block(text: str, path: str, name: str, start: int, end: int) -> Iterator
     for found in re.finditer(r"\b(?:if \(|_require\()", code[start:end]):
         begin = start + found.end()
         close = _closing(code, begin)
-        condition = text[begin:close]
         if found[0] == "_require(":
             first = _first_argument(code, begin)
-            yield guard(begin, first, f"({text[begin:first]}) || {{off}}")
+            yield guard(begin, first, "({was}) || {off}")
             continue
         refusal = code[close : _end_of_statement(code, close)]
         if _REFUSING.search(refusal):
             errors = frozenset(re.findall(r"\brevert (?:\w+\.)?(\w+)\(", refusal))
-            yield replace(guard(begin, close, f"({condition}) && !{{off}}"), errors=errors)
+            yield replace(guard(begin, close, "({was}) && !{off}"), errors=errors)
 
 
 def _without_comments(text: str) -> str:
@@ -283,18 +296,39 @@ def switchable(path: str) -> str:
     numbered = [(number, guard) for number, guard in enumerate(guards(), 1) if guard.path == path]
     if not numbered:
         return text
-    # Two guards may stand at one condition: either switches it off.
+    # Two guards may stand at one condition, where either switches it off, or one in the other's.
     by_place: dict[tuple[int, int, str], list[int]] = {}
     for number, guard in numbered:
         by_place.setdefault((guard.start, guard.end, guard.text), []).append(number)
-    for (start, end, instead), numbers in sorted(by_place.items(), reverse=True):
-        off = " || ".join(f"Switch.off({number})" for number in numbers)
-        text = text[:start] + instead.replace("{off}", f"({off})") + text[end:]
+    text = _replaced(text, 0, len(text), by_place)
     up = "../" * path.count("/")
     place = re.search(r"^pragma [^\n]*\n", text, re.M)
     assert place is not None
     line = f'\nimport {{Switch}} from "{up or "./"}Switch.sol";\n'
     return text[: place.end()] + line + text[place.end() :]
+
+
+def _replaced(
+    text: str, start: int, end: int, by_place: dict[tuple[int, int, str], list[int]]
+) -> str:
+    """A part of a source with all that is replaced in it, from the outside in."""
+    parts: list[str] = []
+    inside = {place: numbers for place, numbers in by_place.items() if start <= place[0] < end}
+    for (begin, stop, instead), numbers in sorted(
+        inside.items(), key=lambda item: (item[0][0], -item[0][1])
+    ):
+        if begin < start:
+            continue  # inside of the one before
+        deeper = {
+            place: value
+            for place, value in inside.items()
+            if begin <= place[0] and place[1] <= stop and place != (begin, stop, instead)
+        }
+        was = _replaced(text, begin, stop, deeper)
+        off = " || ".join(f"Switch.off({number})" for number in numbers)
+        parts += [text[start:begin], instead.replace("{was}", was).replace("{off}", f"({off})")]
+        start = stop
+    return "".join((*parts, text[start:end]))
 
 
 @cache

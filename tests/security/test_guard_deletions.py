@@ -35,8 +35,10 @@ def test_guards_are_found_where_they_refuse() -> None:
     found = [(item.name, item.marker, item.line) for item in guards_in(SOURCE, "Door.sol")]
     assert found == [("XY-1", 5, 7), ("XY-2", 6, 7), ("XY-3", 9, 11), ("XY-4", 16, 17)]
     texts = [item.text for item in guards_in(SOURCE, "Door.sol")]
-    assert texts[0] == texts[1] == "(door == 0 || (shut(door) && !_key)) && !{off}"
-    assert texts[2:] == ["(before > 0) && !{off}", "(before < (door + 1)) || {off}"]
+    assert texts == ["({was}) && !{off}"] * 3 + ["({was}) || {off}"]
+    parts = [SOURCE[item.start : item.end] for item in guards_in(SOURCE, "Door.sol")]
+    assert parts[0] == parts[1] == "door == 0 || (shut(door) && !_key)"
+    assert parts[2:] == ["before > 0", "before < (door + 1)"]
 
 
 def test_every_comment_of_a_guard_has_a_place() -> None:

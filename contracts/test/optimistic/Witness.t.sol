@@ -194,6 +194,20 @@ contract Witness_Test is WitnessKit {
         }
     }
 
+    /// @dev The siblings follow the leaves at once: what says where they are can say nothing else.
+    function test_witness_OP7_siblingsElsewhere_reverts() external {
+        bytes32[] memory roots = new bytes32[](1);
+        roots[0] = _root;
+        IStepVerifier.Run[][] memory lists = new IStepVerifier.Run[][](1);
+        lists[0] = _one(_run(0));
+        bytes memory witness = abi.encode(lists);
+        vm.assertTrue(!_steps.isFault(_desc, 5, 0, 0, roots, witness), "right value");
+        vm.assertEq(uint8(witness[255]), 128 + 32);
+        witness[255] = bytes1(uint8(192));
+        _expect(0, IStepVerifier.Defect.Encoding);
+        _steps.isFault(_desc, 5, 0, 0, roots, witness);
+    }
+
     function test_witness_runsOutOfOrder_reverts() external {
         _expect(0, IStepVerifier.Defect.Order);
         _fault(0, 0, _two(_run(1), _run(0)));

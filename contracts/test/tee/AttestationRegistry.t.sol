@@ -358,6 +358,13 @@ contract AttestationRegistry_registerKey_Test is AttestationKit {
         vm.assertEq(uint256(registry.keyOf(key).until), uint256(admission.until), "until");
     }
 
+    function test_registerKey_AR16_lifeIsAWeekAtMost_succeeds() external {
+        (ITrustLists.Admission memory admission,,) = registry.platformOf(platformId);
+        vm.assertTrue(admission.until > block.timestamp + 7 days, "the platform lives longer");
+        address key = _register(_quote());
+        vm.assertEq(uint256(registry.keyOf(key).until), block.timestamp + 7 days, "until");
+    }
+
     /// @dev Every bit of the prefix is either checked, or read by nobody.
     function test_registerKey_everyBit_reverts() external {
         vm.pauseGasMetering();
