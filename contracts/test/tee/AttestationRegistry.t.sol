@@ -549,7 +549,7 @@ contract AttestationRegistry_verifyInference_Test is AttestationKit {
         _keyNotValid(ENCLAVE, IAttestationRegistry.Fault.WorkloadDropped);
     }
 
-    function test_verifyInference_AR16_workloadSetAgain_reverts() external {
+    function test_verifyInference_AR4_workloadSetAgain_reverts() external {
         _allow(_workload(), OTHER_PROGRAM);
         _keyNotValid(ENCLAVE, IAttestationRegistry.Fault.WorkloadDropped);
     }
