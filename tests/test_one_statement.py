@@ -25,6 +25,7 @@ from one_statement_kit import CONTEXT, MALLORY, OTHER_CONTEXT, Stage, rewritten,
 import verifiable
 from verifiable.backends.base import Key
 from verifiable.backends.ezkl.format import Payload as EzklPayload
+from verifiable.backends.gkr.format import Payload as GkrPayload
 from verifiable.backends.optimistic.format import OptimisticKey
 from verifiable.backends.optimistic.format import Payload as OptimisticPayload
 from verifiable.backends.quorum.format import Payload as QuorumPayload
@@ -151,8 +152,11 @@ def flipped(data: bytes, place: int) -> bytes:
 # --- evidence that was tampered with: of each backend what is changed, and how that is told
 
 
-def other_proof_bytes(scene: Scene, proof: Proof) -> Proof:
-    return replace(proof, payload=flipped(proof.payload, len(proof.payload) // 2))
+def other_path(scene: Scene, proof: Proof) -> Proof:
+    """The last hash of the last opening."""
+    payload = GkrPayload.decode(proof.payload)
+    changed = replace(payload, proof=flipped(payload.proof, len(payload.proof) - 1))
+    return replace(proof, payload=changed.encode())
 
 
 def other_halo2_bytes(scene: Scene, proof: Proof) -> Proof:
@@ -183,7 +187,7 @@ def other_signers(scene: Scene, proof: Proof) -> Proof:
 
 
 TAMPERED = {
-    "gkr": (other_proof_bytes, "reduction-false"),
+    "gkr": (other_path, "opening-path"),
     "ezkl": (other_halo2_bytes, "proof-rejected"),
     "optimistic": (other_trace, "assertion-of-another-trace"),
     "tee": (signature_of_another_statement, "signature-mismatch"),
