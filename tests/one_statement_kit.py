@@ -132,7 +132,7 @@ class Stage:
     @cached_property
     def router(self) -> InferenceVerifier:
         """With a door for each backend of this stage whose evidence a contract can check."""
-        doors = default_doors()
+        doors = {name: part for name, part in default_doors().items() if name in self.backends}
         if "ezkl" in self.backends:
             code = make_verifier(backend_options())
             verifier = ReusableVerifier.deploy(
