@@ -47,7 +47,8 @@ def evidence_of(proof: Proof, key: Key) -> bytes:
             "the proof is a quote for one statement",
             where="tee payload, mode",
             why="a contract takes the signature of a key that is registered on its chain",
-            hint="prove again in mode `key` (`--tee-mode key`), by an enclave whose key is registered",
+            hint="prove again in mode `key` (`--tee-mode key`), by an enclave whose key is "
+            "registered",
             code="not-for-a-chain",
         )
     signature = payload.signature
