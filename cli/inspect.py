@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_UNKNOWN = "not known until the shape is fixed"
+_UNKNOWN = "?"
 
 
 @click.command("inspect", short_help="List the operators of a model, and what stands in the way.")
@@ -175,6 +175,8 @@ def _show(out: Console, model: Path, report: ModelReport) -> None:
             ],
             styles={"yes": "green", "no": "red"},
         )
+        if any(None in item.backends.values() for item in report.operators):
+            out.line(f"{_UNKNOWN}: not known until the shape is fixed")
     for note in report.inspection.notes:
         out.line(f"note: {note}")
     _show_backends(out, model, report.backends)
