@@ -20,6 +20,7 @@ from verifiable.backends.base import Estimate
 from verifiable.backends.ezkl.backend import EzklBackend
 from verifiable.backends.ezkl.keys import KEYS_KIND
 from verifiable.backends.ezkl.trust import SRS_KIND
+from verifiable.backends.ezkl.verifier_contract import VERIFIER_KIND
 from verifiable.cache import Cache
 from verifiable.statement.proof import Proof
 from verifiable.survey import Forecast
@@ -77,7 +78,7 @@ def test_cache_list_and_clear(cli, digits_program: Path, tmp_path: Path) -> None
 
 
 def test_cache_clear_knows_the_kinds_that_there_are(cli, tmp_path: Path) -> None:
-    assert sorted(EzklBackend.cache_kinds) == sorted((KEYS_KIND, SRS_KIND))
+    assert sorted(EzklBackend.cache_kinds) == sorted((KEYS_KIND, SRS_KIND, VERIFIER_KIND))
     cache = Cache(tmp_path / "cache")
     clear = ("cache", "clear", "--cache-dir", cache.root, "--kind")
     assert cli(*clear, "ezkl-keys").code == 0  # there may be none yet

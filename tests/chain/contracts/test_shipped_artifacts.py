@@ -100,7 +100,7 @@ def test_code_fits_a_chain_and_its_deployment(name: str) -> None:
     artifact = load_artifact(name)
     assert 0 < len(artifact.runtime) <= 24_576
     if not artifact.immutable_references:
-        assert artifact.bytecode.endswith(artifact.runtime)
+        assert artifact.runtime in artifact.bytecode  # what its constructor needs may follow
         assert artifact.code_hash is not None
 
 
