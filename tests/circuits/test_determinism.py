@@ -27,6 +27,7 @@ SMALL = (
     "max pool int32 3x3 pads",
     "five consumers",
 )
+ONE_FAST = ("public", pytest.param("committed", marks=pytest.mark.slow))
 
 
 def large() -> Program:
@@ -59,7 +60,7 @@ def shared_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     return found
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ONE_FAST)
 def test_any_number_of_threads(mode: str, shared_out: list[int]) -> None:
     from verifiable.argument.numba_kernels import NumbaKernels
 
@@ -105,7 +106,7 @@ def digest_of(name: str, mode: str) -> str:
     return hashlib.sha256(proof_of(CASES[name], mode).proof.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ONE_FAST)
 def test_a_fresh_process(mode: str) -> None:
     here = Path(__file__).parent
     code = (
