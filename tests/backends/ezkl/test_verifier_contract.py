@@ -133,6 +133,7 @@ def test_another_contract_in_the_cache_is_removed(
 def test_another_source_is_not_compiled(
     ezkl_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(SOLC_VARIABLE, str(script(tmp_path / "solc", "")))
     monkeypatch.setattr(contract_module, "_write_source", lambda phases: b"contract Other {}")
     with pytest.raises(SetupError) as caught:
         make_verifier(options(tmp_path))
@@ -142,6 +143,7 @@ def test_another_source_is_not_compiled(
 
 
 def test_another_code_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SOLC_VARIABLE, str(script(tmp_path / "solc", "")))
     monkeypatch.setattr(contract_module, "_write_source", lambda phases: ONE)
     monkeypatch.setattr(contract_module, "SOURCE_SHA256", hashlib.sha256(ONE).hexdigest())
     monkeypatch.setattr(contract_module, "compile_contract", lambda source, name: (b"ab", b"b"))
@@ -162,6 +164,7 @@ def test_nothing_is_downloaded_for_it(
         seen.append(genuine(*words, **more))
         return seen[-1]
 
+    monkeypatch.setenv(SOLC_VARIABLE, str(script(tmp_path / "solc", "")))
     monkeypatch.setattr(phases_module, "run_child", run)
     monkeypatch.setattr(contract_module, "compile_contract", lambda source, name: (b"", b""))
     with pytest.raises(SetupError) as caught:

@@ -18,7 +18,7 @@ from verifiable.backends.base import Options
 from verifiable.backends.ezkl.format import EZKL_VERSION
 from verifiable.backends.ezkl.phases import Phases, require_ezkl
 from verifiable.backends.ezkl.settings import MIN_LOGROWS, Plan
-from verifiable.backends.ezkl.solc import SOLC_VERSION, compile_contract
+from verifiable.backends.ezkl.solc import SOLC_VERSION, compile_contract, compiler_command
 from verifiable.cache import Cache
 from verifiable.errors import SetupError
 from verifiable.statement.hashing import keccak
@@ -91,6 +91,7 @@ def make_verifier(options: Options) -> VerifierCode:
     held = held_verifier(options.cache_dir)
     if held is not None:
         return held
+    compiler_command()  # its absence is told before ezkl works for seconds
     require_ezkl()
     cache = Cache(options.cache_dir)
     with cache.work_folder() as folder:
