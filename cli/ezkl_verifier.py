@@ -113,8 +113,8 @@ def register_artifact(
     from verifiable.chain.contracts.ezkl_door import ReusableVerifier, ezkl_parts
     from verifiable.sources import proof_of
 
-    held = _verifier(cache_dir)
     words = artifact_of(proof_of(proof), Options(cache_dir=cache_dir or default_cache_dir()))
+    held = _verifier(cache_dir)  # last: a proof of another kind needs none compiled
     with opened_chain(chain) as opened:
         signer = chosen_signer(signing, opened, console)
         behind, _ = ezkl_parts(_artifact(held), bytes(32))
