@@ -113,6 +113,7 @@ def registrable(console: Console, program: Path, flags: KeyFlags) -> Registrable
         MalformedModel, MalformedFile, UnsupportedModel, SetupError, ResourceLimit,
         MissingDependency, Cancelled.
     """
+    from verifiable.backends.base import KeyOwners
     from verifiable.backends.registry import get_backend
 
     entry = _derived(console, program, flags) if flags.lock is None else _locked(program, flags)
@@ -122,9 +123,13 @@ def registrable(console: Console, program: Path, flags: KeyFlags) -> Registrable
                 f"the {name} key rests on a setup that is not the public one ({origin}): its maker "
                 "can forge proofs under this key"
             )
-    keys = {
-        name: get_backend(name).decode_key(fields).digest for name, fields in entry.backends.items()
-    }
+    keys = {}
+    for name, fields in entry.backends.items():
+        backend = get_backend(name)
+        key = backend.decode_key(fields)
+        if isinstance(backend, KeyOwners):
+            backend.require_owners(key)  # whoever registers a key vouches for it
+        keys[name] = key.digest
     return Registrable(header=entry.program, keys=keys)
 
 

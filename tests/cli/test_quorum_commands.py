@@ -134,3 +134,19 @@ def test_proving_takes_secret_keys(cli, place: Path, quorum: Path) -> None:
                "--quorum-secret", place / "alder.json",
                "--quorum-secret", place / "birch.json")  # fmt: skip
     assert held.code == 0, held.err
+
+
+def test_qr_3_a_lock_of_somebody_with_a_rogue_key_is_not_registered(
+    cli, tmp_path: Path, place: Path, quorum: Path
+) -> None:
+    program, lock = place / "program.onnx", tmp_path / "model.lock"
+    made = cli("lock", program, "--backend", "quorum", "--quorum", quorum, "-o", lock)
+    assert made.code == 0, made.err
+    text = lock.read_text()
+    honest = [json.loads((place / f"{name}.member").read_text())["possession"] for name in NAMES]
+    here = [item.removeprefix("0x") for item in honest]
+    assert all(item in text for item in here)
+    lock.write_text(text.replace(here[0], here[1]))
+    ran = cli("register", program, "--lock", lock, "--dry-run", "--json")
+    assert ran.code != 0
+    assert ran.document["error"]["code"] == "possession-not-proven"

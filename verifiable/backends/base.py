@@ -42,6 +42,7 @@ __all__ = [
     "Judgement",
     "Key",
     "KeyInProof",
+    "KeyOwners",
     "NodeSupport",
     "Options",
     "Setup",
@@ -245,6 +246,19 @@ class Backend(Protocol):
 
         Raises:
             MalformedFile: a field is missing, unknown or not canonical.
+        """
+
+
+@runtime_checkable
+class KeyOwners(Protocol):
+    """A backend whose keys name parties, each of whom must show that its part is its own."""
+
+    def require_owners(self, key: Key) -> None:
+        """Refuse a key that nobody should vouch for, by a record for instance.
+
+        Raises:
+            MalformedFile: naming the party.
+            MissingDependency: the package that this is checked with is not installed.
         """
 
 

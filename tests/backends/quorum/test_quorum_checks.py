@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from quorum_case import (
@@ -17,14 +18,16 @@ from quorum_case import (
     with_payload,
 )
 
+from verifiable.backends.base import Options
 from verifiable.backends.quorum import curve
+from verifiable.backends.quorum.backend import QuorumBackend
 from verifiable.backends.quorum.curve import GROUP_ORDER, possession_of, public_key_of, sign
 from verifiable.backends.quorum.format import Payload, message_of
 from verifiable.backends.quorum.keys import QuorumKey
 from verifiable.backends.quorum.members import Member
 from verifiable.backends.quorum.points import FIELD_PRIME, G2_BYTES
 from verifiable.backends.quorum.verify import QUORUM_CHECKS
-from verifiable.errors import VerificationError
+from verifiable.errors import MalformedFile, VerificationError
 from verifiable.statement.policy import Policy
 from verifiable.verification import evaluate, verify
 
@@ -92,6 +95,26 @@ def test_qr_3_key_made_from_anothers() -> None:
         message = message_of(key.digest, proven().statement.digest)
         payload = Payload(key_digest=key.digest, signers=b"\x03", signature=sign(777, message))
         refused(judged(with_payload(payload), key), "QR-3", "possession-not-proven")
+
+
+def test_qr_3_nobody_vouches_for_a_key_made_from_anothers() -> None:
+    """A contract sees no proof of possession, so neither a record nor evidence is made of it."""
+    victim = member("alder", SECRETS["alder"])
+    made = _difference(777, victim.public_key)
+    rogue = Member(name="rogue", public_key=made, possession=victim.possession)
+    key = QuorumKey.of([victim, rogue], 2)
+    message = message_of(key.digest, proven().statement.digest)
+    payload = Payload(key_digest=key.digest, signers=b"\x03", signature=sign(777, message))
+    backend = QuorumBackend()
+    options = Options(cache_dir=Path("unused"))
+    for act in (
+        lambda: backend.require_owners(key.to_key()),
+        lambda: backend.door_evidence(with_payload(payload), key.to_key(), options),
+    ):
+        with pytest.raises(MalformedFile) as caught:
+            act()
+        assert caught.value.code == "possession-not-proven"
+        assert "rogue" in str(caught.value)
 
 
 def test_qr_3_signature_of_something_else() -> None:

@@ -161,12 +161,24 @@ class QuorumBackend:
         """Rebuild a key from the fields of a lock."""
         return QuorumKey.from_fields(fields).to_key()
 
+    def require_owners(self, key: Key) -> None:
+        """Refuse a quorum with a member that does not show that it holds its key.
+
+        Raises:
+            MalformedFile: (code `possession-not-proven`) naming the member.
+            MissingDependency: py-ecc is not installed.
+        """
+        require_possession(QuorumKey.from_fields(key.fields))
+
     def door_evidence(self, proof: Proof, key: Key, options: Options) -> bytes:
         """Bytes that the backend's door on a chain takes.
 
         Raises:
             ProvingError: (code `not-for-a-chain`) the proof is another quorum's, or its signature
                 is no point.
+            MalformedFile: (code `possession-not-proven`) a member does not show that it holds its
+                key, which the door cannot see.
             MissingDependency: py-ecc is not installed.
         """
+        self.require_owners(key)
         return evidence_of(proof, key)
