@@ -81,7 +81,7 @@ def test_an_offer_without_evidence_goes_back(path: None) -> None:
     header = commit_program(program)
     with open_chain("local:") as chain:
         registry = ModelRegistry.deploy(chain, ALICE)
-        registry.register_model(ALICE, Program.of(header))
+        registry.register_model(ALICE, Program.of(header), freeze_now=True)
         record_id = record_id_of(ALICE.address, header.program_root)
         doors = default_doors()
         del doors["quorum"]  # the largest one

@@ -35,7 +35,8 @@ abstract contract VerifiedInference {
     error VerifiedInference_AlreadyUsed(address account, bytes32 statementDigest);
 
     /// @param router What checks evidence; whoever reads this contract has to trust its code.
-    /// @param recordId Name of a record that exists; it never changes here.
+    /// @param recordId Name of a record that exists; it never changes here. Unless it is frozen, its
+    ///        registrant can still add keys of any backend that `_accepted` names.
     /// @param simulated Whether simulated evidence counts: for development only.
     constructor(IInferenceVerifier router, bytes32 recordId, bool simulated) {
         ROUTER = router;

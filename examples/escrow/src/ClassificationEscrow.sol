@@ -51,6 +51,9 @@ contract ClassificationEscrow is VerifiedInference {
     /// @notice The schema is not the record's.
     error ClassificationEscrow_WrongSchema(bytes32 found, bytes32 registered);
 
+    /// @notice Keys can still be added to the record.
+    error ClassificationEscrow_NotFrozen(bytes32 recordId);
+
     /// @notice The program gives more than one tensor, so no class can be told from its output.
     error ClassificationEscrow_NotAClassifier(uint256 outputs);
 
@@ -101,6 +104,8 @@ contract ClassificationEscrow is VerifiedInference {
         VerifiedInference(router, recordId, simulated)
     {
         IModelRegistry.Record memory record = router.registry().recordOf(recordId);
+        // Or its registrant could add a key of its own making later, and earn every deposit.
+        if (!record.frozen) revert ClassificationEscrow_NotFrozen(recordId);
         bytes32 found = keccak256(abi.encodePacked(Commitments.SCHEMA, schema));
         if (found != record.schemaHash) {
             revert ClassificationEscrow_WrongSchema(found, record.schemaHash);

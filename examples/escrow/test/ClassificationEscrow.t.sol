@@ -56,7 +56,7 @@ contract ClassificationEscrow_Test is AttestationKit {
     function setUp() public override {
         super.setUp();
         _records = new ModelRegistry();
-        (_recordId, _programRoot) = _record(_schema(1, 2));
+        (_recordId, _programRoot) = _record(_schema(1, 2), true);
         _allow(_workload(), _programRoot);
         _register(_quote());
         IEvidenceDoor none = IEvidenceDoor(address(0));
@@ -85,8 +85,18 @@ contract ClassificationEscrow_Test is AttestationKit {
         new EnclaveEscrow(_router, _recordId, schema);
     }
 
+    function test_constructor_notFrozen_reverts() external {
+        (bytes32 recordId,) = _record(_schema(1, 4), false);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ClassificationEscrow.ClassificationEscrow_NotFrozen.selector, recordId
+            )
+        );
+        new EnclaveEscrow(_router, recordId, _schema(1, 4));
+    }
+
     function test_constructor_twoOutputs_reverts() external {
-        (bytes32 recordId,) = _record(_schema(2, 2));
+        (bytes32 recordId,) = _record(_schema(2, 2), true);
         vm.expectRevert(
             abi.encodeWithSelector(
                 ClassificationEscrow.ClassificationEscrow_NotAClassifier.selector, 2
@@ -271,7 +281,10 @@ contract ClassificationEscrow_Test is AttestationKit {
 
     // --- what the tests need
 
-    function _record(bytes memory schema) private returns (bytes32 recordId, bytes32 root) {
+    function _record(bytes memory schema, bool frozen)
+        private
+        returns (bytes32 recordId, bytes32 root)
+    {
         IModelRegistry.Program memory program = IModelRegistry.Program({
             specVersion: 1,
             leafLog2: 5,
@@ -287,7 +300,7 @@ contract ClassificationEscrow_Test is AttestationKit {
             bytes4(keccak256("tee")),
             keccak256(bytes.concat(label, BASE, place, address(registry).codehash, hex"00"))
         );
-        recordId = _records.registerModel(program, keys, false, "");
+        recordId = _records.registerModel(program, keys, frozen, "");
         root = _records.programOf(recordId);
     }
 
