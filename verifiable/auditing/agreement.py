@@ -149,7 +149,7 @@ def check_agreement(agreement: Agreement, floor: int) -> Check:
             hint="leave the floor out, and judge the errors in the report",
         )
     found = f"{share * 100:.2f} % of {agreement.compared.rows} rows"
-    if share * BASIS_POINTS < floor:  # AU-9
+    if share < floor / BASIS_POINTS:  # AU-9: two quotients that are equal round alike
         return AU_9.failed(
             expected=expected,
             found=found,
